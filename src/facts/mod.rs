@@ -1,0 +1,107 @@
+//! The narrow waist: everything that was observed, nothing that was concluded.
+//!
+//! `observe` builds [`Facts`], `checks` read them; neither knows the other. Facts serialise (`--facts-out`), so that
+//! another machine, or newer knowledge, can judge them later (`sshproof judge`). They never hold secrets: no shadow
+//! hash, no OTP seed, no private key; only existence, owner, mode and enrolment.
+
+pub mod file;
+pub mod login;
+pub mod package;
+pub mod process;
+pub mod server;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::report::Usage;
+use crate::model::{Check, Gap, Timestamp};
+
+pub use file::{FileFacts, FileState, FileTable, Look, Role, Want};
+pub use login::LoginFacts;
+pub use package::PackageFacts;
+pub use process::ProcessFacts;
+pub use server::ServerFacts;
+
+/// The name and version of the serialised form.
+pub const SCHEMA: &str = "sshproof.facts/1";
+
+/// All that was observed on one host, or in one image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// Version of the sshproof that observed.
+    pub observer: String,
+    /// Date of the knowledge that bytes were matched with, `YYYY-MM-DD`.
+    pub knowledge: String,
+    /// Digest of that knowledge's byte rules: `judge` compares it with its own.
+    pub byte_rules: String,
+    /// When observation began; the only clock that checks see.
+    pub observed_at: Timestamp,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// What it cost.
+    pub usage: Usage,
+    /// The running kernel and its tables; absent for an image.
+    pub kernel: Option<KernelFacts>,
+    /// The examined root, then those of containers and images found within (none yet).
+    pub roots: Vec<RootFacts>,
+}
+
+/// What the kernel says about the host as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KernelFacts {
+    /// uname(2) release, escaped.
+    pub release: String,
+    /// uname(2) node name, escaped.
+    pub hostname: String,
+    /// uname(2) machine.
+    pub machine: String,
+    /// Names of abstract UNIX sockets, escaped, without the leading `@`; absent if unreadable.
+    pub abstract_sockets: Option<Vec<String>>,
+    /// Whether we ran with effective uid 0.
+    pub as_root: bool,
+}
+
+/// All that was observed beneath one root.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RootFacts {
+    /// The root as given, escaped: `/` for the running system.
+    pub path: String,
+    /// Whether this is the running system: processes, sockets and kernel belong to it.
+    pub live: bool,
+    /// os-release(5) fields, escaped; empty if there is none.
+    pub os_release: std::collections::BTreeMap<String, String>,
+    /// `/etc/hostname`, escaped.
+    pub hostname: String,
+    /// Every file looked at.
+    pub files: FileTable,
+    /// Package databases and the records of the files looked at.
+    pub packages: PackageFacts,
+    /// SSH servers.
+    pub servers: Vec<ServerFacts>,
+    /// Processes of those servers.
+    pub processes: Vec<ProcessFacts>,
+    /// Accounts, groups and the modules' own configuration.
+    pub login: LoginFacts,
+    /// What the observer could not see, and for which check that matters.
+    pub gaps: Vec<ObservationGap>,
+}
+
+/// A gap met while observing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ObservationGap {
+    /// The check that wanted to see it.
+    pub check: Check,
+    /// What and why.
+    pub gap: Gap,
+}
+
+impl RootFacts {
+    /// Notes a gap, once.
+    pub fn gap(&mut self, check: Check, gap: Gap) {
+        let gap = ObservationGap { check, gap };
+        if !self.gaps.contains(&gap) {
+            self.gaps.push(gap);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Parsers: bytes in, values out. None opens a file; all input may have been written by the attacker we look for.
+
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+pub mod elf;

@@ -1,0 +1,6 @@
+//! The only door to the examined machine: opens files beneath a root, reads `/proc`, understands no format.
+
+#![allow(clippy::disallowed_methods)]
+
+pub mod root;
+pub mod snapshot;

@@ -1,0 +1,5 @@
+//! Codes of the check `anomaly`.
+
+use super::codes;
+
+codes! { ANOMALY; }

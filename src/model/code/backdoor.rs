@@ -1,0 +1,5 @@
+//! Codes of the check `backdoor`.
+
+use super::codes;
+
+codes! { BACKDOOR; }

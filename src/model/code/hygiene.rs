@@ -1,0 +1,5 @@
+//! Codes of the check `hygiene`.
+
+use super::codes;
+
+codes! { HYGIENE; }

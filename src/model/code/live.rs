@@ -1,0 +1,5 @@
+//! Codes of the check `live`.
+
+use super::codes;
+
+codes! { LIVE; }

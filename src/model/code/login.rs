@@ -1,0 +1,5 @@
+//! Codes of the check `login`.
+
+use super::codes;
+
+codes! { LOGIN; }

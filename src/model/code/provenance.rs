@@ -1,0 +1,5 @@
+//! Codes of the check `provenance`.
+
+use super::codes;
+
+codes! { PROVENANCE; }

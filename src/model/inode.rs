@@ -1,0 +1,46 @@
+//! An inode, as stat(2) shows it.
+
+use serde::{Deserialize, Serialize};
+
+/// What an inode says about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    /// What it is.
+    pub kind: FileKind,
+    /// Permission bits with set-id and sticky, 12 bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// In bytes.
+    pub size: u64,
+    /// Hard links.
+    pub nlink: u64,
+    /// Last change of content, seconds since 1970.
+    pub mtime: i64,
+    /// Last change of the inode, seconds since 1970.
+    pub ctime: i64,
+    /// Device number as stat(2) gives it.
+    pub dev: u64,
+    /// Inode number.
+    pub ino: u64,
+}
+
+/// The type of an inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileKind {
+    /// A regular file.
+    Regular,
+    /// A directory.
+    Directory,
+    /// A symbolic link (only where one could not be followed: it dangles or loops).
+    Symlink,
+    /// A FIFO.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A device, block or character.
+    Device,
+}

@@ -1,0 +1,122 @@
+//! Turns bytes that an attacker chose into text that is safe to print, and back.
+//!
+//! Names of files, accounts and processes may hold terminal escapes, newlines, right-to-left overrides or bytes that
+//! are no UTF-8 at all. Everything we show or store goes through [`escape`]; [`unescape`] restores the exact bytes.
+
+use std::fmt::Write as _;
+
+/// The bytes as printable text: `\` becomes `\\`, every control or invalid byte `\xNN`, and every character that
+/// could reorder or hide text on a terminal `\u{N}`. Never fails; [`unescape`] is its inverse.
+#[must_use]
+pub fn escape(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\\' => out.push_str("\\\\"),
+                c if c.is_ascii_control() => {
+                    let _ = write!(out, "\\x{:02x}", u32::from(c));
+                }
+                c if is_deceptive(c) => {
+                    let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+                }
+                c => out.push(c),
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
+/// The bytes that [`escape`] was given, or `None` if `text` was not made by it.
+#[must_use]
+pub fn unescape(text: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let (plain, tail) = rest.split_at(at);
+        out.extend_from_slice(plain.as_bytes());
+        let tail = tail.get(1..)?;
+        rest = match tail.bytes().next()? {
+            b'\\' => {
+                out.push(b'\\');
+                tail.get(1..)?
+            }
+            b'x' => {
+                out.push(u8::from_str_radix(tail.get(1..3)?, 16).ok()?);
+                tail.get(3..)?
+            }
+            b'u' => {
+                let (hex, after) = tail.get(1..)?.strip_prefix('{')?.split_once('}')?;
+                let c = char::from_u32(u32::from_str_radix(hex, 16).ok()?)?;
+                out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                after
+            }
+            _ => return None,
+        };
+    }
+    out.extend_from_slice(rest.as_bytes());
+    Some(out)
+}
+
+/// Lower-case hexadecimal of `bytes`.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+/// The bytes that `text` names in hexadecimal (either case, even length), or `None`.
+#[must_use]
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let nibbles: Option<Vec<u8>> =
+        text.bytes().map(|b| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
+    let nibbles = nibbles?;
+    nibbles
+        .chunks(2)
+        .map(|pair| match pair {
+            [high, low] => Some(high << 4 | low),
+            _ => None,
+        })
+        .collect()
+}
+
+/// C1 controls, line separators, zero-width characters and bidirectional controls (Unicode TR 36, section 2.10).
+fn is_deceptive(c: char) -> bool {
+    matches!(u32::from(c),
+        0x80..=0x9f | 0xad | 0x61c | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0xfeff | 0xe0000..=0xe007f)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(bytes: &[u8], text: &str) {
+        assert_eq!(escape(bytes), text);
+        assert_eq!(unescape(text).as_deref(), Some(bytes));
+    }
+
+    #[test]
+    fn hostile_names_round_trip() {
+        check(b"/usr/sbin/sshd", "/usr/sbin/sshd");
+        check("/home/zo\u{e9}".as_bytes(), "/home/zo\u{e9}");
+        check(b"a\nb\x1b[31m", "a\\x0ab\\x1b[31m");
+        check(b"\xff\\x41", "\\xff\\\\x41");
+        check("\u{202e}gpj".as_bytes(), "\\u{202e}gpj");
+        check("\u{9b}1m".as_bytes(), "\\u{9b}1m");
+    }
+
+    #[test]
+    fn malformed_escapes_are_refused() {
+        for text in ["\\", "\\q", "\\x4", "\\xzz", "\\u{d800}", "\\u{41", "\\u41}"] {
+            assert_eq!(unescape(text), None, "{text}");
+        }
+        assert_eq!(unhex("0g"), None);
+        assert_eq!(unhex("abc"), None);
+        assert_eq!(unhex("00fF").as_deref(), Some(&[0, 255][..]));
+    }
+}

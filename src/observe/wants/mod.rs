@@ -1,0 +1,1 @@
+//! What must be looked at next: pure functions over what is known so far.
