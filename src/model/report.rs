@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CheckResult, Class, Digest, RootedPath, Timestamp, Verdict};
+use super::{Check, CheckResult, Class, Digest, RootedPath, Severity, Timestamp, Verdict};
 
 /// The name and version of the serialised form.
 pub const SCHEMA: &str = "sshproof.report/1";
@@ -42,6 +42,36 @@ pub struct Report {
     pub not_covered: Vec<String>,
     /// What the scan cost.
     pub usage: Usage,
+}
+
+/// The overall verdict of `results` and one for each class of finding. A class fails by its findings, whichever check
+/// made them; it is unsure or untouched as the checks are that answer for it ([`Check::class`]). `coverage` speaks of
+/// our own sight: unsure as soon as anything mandatory could not be seen.
+#[must_use]
+pub fn verdicts(results: &[CheckResult]) -> (Verdict, BTreeMap<Class, Verdict>) {
+    let of_class = |class: Class| {
+        let findings = results.iter().flat_map(|result| &result.findings).filter(move |f| f.class == class);
+        let answering =
+            || results.iter().filter(move |result| class == Class::Coverage || result.check.class() == class);
+        let examined = answering().map(|result| result.examined).fold(0, u64::saturating_add);
+        (class, Verdict::derive(findings, answering().flat_map(|result| &result.gaps), examined))
+    };
+    (Verdict::overall(results.iter().map(CheckResult::verdict)), Class::ALL.map(of_class).into())
+}
+
+impl Report {
+    /// The findings above informational with the checks that made them, worst first: by severity, then by class.
+    #[must_use]
+    pub fn alarms(&self) -> Vec<(Check, &super::Finding)> {
+        let mut alarms: Vec<_> = self
+            .results
+            .iter()
+            .flat_map(|result| result.findings.iter().map(|finding| (result.check, finding)))
+            .filter(|(_, finding)| finding.severity > Severity::Informational)
+            .collect();
+        alarms.sort_by_key(|(check, finding)| (std::cmp::Reverse(finding.severity), finding.class, *check));
+        alarms
+    }
 }
 
 /// The program and its knowledge.
@@ -137,12 +167,26 @@ pub struct File {
 /// One link of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
-    /// What is linked: `signature`, `record`, `digest`, `memory`.
-    pub link: String,
+    /// What is linked.
+    pub link: LinkKind,
     /// By what: a key's fingerprint, a record's file, an algorithm.
     pub by: String,
     /// Whether it holds.
     pub ok: bool,
+}
+
+/// What a link of a chain is made of, from the signing key down to the running process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkKind {
+    /// A signature over the metadata.
+    Signature,
+    /// The record of the file in a package database or manifest.
+    Record,
+    /// The digest of the content on disk.
+    Digest,
+    /// The code that running processes execute.
+    Memory,
 }
 
 /// The login proof of one server.
@@ -220,4 +264,31 @@ pub struct Usage {
     pub peak_rss_kib: u64,
     /// Content bytes read from the examined root.
     pub bytes_read: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Evidence, Finding, Gap, Subject, code};
+
+    #[test]
+    fn a_class_fails_by_its_findings_and_is_unsure_by_its_checks() {
+        let mut live = CheckResult::new(Check::Live);
+        live.gap(Gap::mandatory(Subject::Host, "x"));
+        let mut hygiene = CheckResult { examined: 3, ..CheckResult::new(Check::Hygiene) };
+        let evidence = Evidence::Fact { about: "a".to_owned(), value: "b".to_owned() };
+        hygiene.findings.push(Finding::new(code::Code::family("x"), Subject::Host, "m", evidence));
+        let (overall, classes) = verdicts(&[live, hygiene]);
+        assert_eq!(overall, Verdict::Fail);
+        assert_eq!(
+            classes.into_iter().collect::<Vec<_>>(),
+            [
+                (Class::Compromise, Verdict::Fail),
+                (Class::Integrity, Verdict::Inconclusive),
+                (Class::Exposure, Verdict::NotApplicable),
+                (Class::Hygiene, Verdict::Pass),
+                (Class::Coverage, Verdict::Inconclusive),
+            ]
+        );
+    }
 }

@@ -30,6 +30,28 @@ pub fn escape(bytes: &[u8]) -> String {
     out
 }
 
+/// `text` with everything that is not printable replaced as [`escape`] does, backslashes left alone: the last line of
+/// defence of every output for text that ought to be escaped already. Harmless text is returned as it is.
+#[must_use]
+pub fn printable(text: &str) -> std::borrow::Cow<'_, str> {
+    if !text.chars().any(|c| c.is_ascii_control() || is_deceptive(c)) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if c.is_ascii_control() => {
+                let _ = write!(out, "\\x{:02x}", u32::from(c));
+            }
+            c if is_deceptive(c) => {
+                let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.into()
+}
+
 /// The bytes that [`escape`] was given, or `None` if `text` was not made by it.
 #[must_use]
 pub fn unescape(text: &str) -> Option<Vec<u8>> {
@@ -86,7 +108,8 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// C1 controls, line separators, zero-width characters and bidirectional controls (Unicode TR 36, section 2.10).
-fn is_deceptive(c: char) -> bool {
+#[must_use]
+pub fn is_deceptive(c: char) -> bool {
     matches!(u32::from(c),
         0x80..=0x9f | 0xad | 0x61c | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0xfeff | 0xe0000..=0xe007f)
 }
@@ -108,6 +131,12 @@ mod tests {
         check(b"\xff\\x41", "\\xff\\\\x41");
         check("\u{202e}gpj".as_bytes(), "\\u{202e}gpj");
         check("\u{9b}1m".as_bytes(), "\\u{9b}1m");
+    }
+
+    #[test]
+    fn what_is_escaped_stays_as_it_is_and_the_rest_becomes_printable() {
+        assert_eq!(printable("a\\x0ab zo\u{e9}"), "a\\x0ab zo\u{e9}");
+        assert_eq!(printable("a\nb\u{1b}[31m\u{9b}\u{202e}"), "a\\x0ab\\x1b[31m\\u{9b}\\u{202e}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Finding, Gap, Severity};
+use super::{Class, Finding, Gap, Severity};
 
 /// The six questions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -39,6 +39,17 @@ impl Check {
             Self::Anomaly => "anomaly",
             Self::Login => "login",
             Self::Hygiene => "hygiene",
+        }
+    }
+
+    /// The class it answers for: when it could not see, that class is not clean. Its findings may be of any class.
+    #[must_use]
+    pub const fn class(self) -> Class {
+        match self {
+            Self::Provenance | Self::Live => Class::Integrity,
+            Self::Backdoor | Self::Anomaly => Class::Compromise,
+            Self::Login => Class::Exposure,
+            Self::Hygiene => Class::Hygiene,
         }
     }
 }
