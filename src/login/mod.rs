@@ -1,1 +1,4 @@
-//! login
+//! The algebra of login paths: what each way in asks for. Opens nothing: bytes come in as arguments.
+
+pub mod factor;
+pub mod pam;
