@@ -155,6 +155,8 @@ pub struct FileFacts {
     pub state: FileState,
     /// Why it was looked at.
     pub roles: BTreeSet<Role>,
+    /// How closely.
+    pub looks: BTreeSet<Look>,
     /// Digests of its content, all of the same read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub digests: Vec<Digest>,
@@ -177,6 +179,22 @@ pub struct FileFacts {
 }
 
 impl FileFacts {
+    /// A path in this state, nothing of its content seen.
+    #[must_use]
+    pub const fn new(state: FileState) -> Self {
+        Self {
+            state,
+            roles: BTreeSet::new(),
+            looks: BTreeSet::new(),
+            digests: Vec::new(),
+            elf: None,
+            text: None,
+            entries: None,
+            hits: None,
+            problem: None,
+        }
+    }
+
     /// Its inode's properties, if it is there.
     #[must_use]
     pub const fn meta(&self) -> Option<&Meta> {

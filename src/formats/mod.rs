@@ -3,3 +3,4 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 pub mod elf;
+pub mod os_release;

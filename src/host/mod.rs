@@ -4,3 +4,4 @@
 
 pub mod root;
 pub mod snapshot;
+pub mod tree;

@@ -131,6 +131,14 @@ impl Root {
         Ok(done)
     }
 
+    /// The same for a path whose directory is known to be canonical: one look if the last component is no link.
+    ///
+    /// # Errors
+    /// As [`PathProblem`] says.
+    pub fn canonical_last(&self, path: &RootedPath) -> Result<RootedPath, PathProblem> {
+        if self.link_target(path)?.is_some() { self.canonical(path) } else { Ok(path.clone()) }
+    }
+
     /// Where the symbolic link at `path` points, unresolved; `None` if it is something else. `path`'s directory must be
     /// canonical.
     fn link_target(&self, path: &RootedPath) -> Result<Option<Vec<u8>>, PathProblem> {

@@ -24,6 +24,7 @@ pub enum Algorithm {
 impl Algorithm {
     /// Length of a digest in bytes.
     #[must_use]
+    #[allow(clippy::len_without_is_empty, reason = "an algorithm is never empty")]
     pub const fn len(self) -> usize {
         match self {
             Self::Md5 => 16,
@@ -79,6 +80,18 @@ impl Digest {
             Algorithm::Sha256 => Self::Sha256(bytes.try_into().ok()?),
             Algorithm::Sha512 => Self::Sha512(bytes.try_into().ok()?),
         })
+    }
+
+    /// The digest of `content`.
+    #[must_use]
+    pub fn of(algorithm: Algorithm, content: &[u8]) -> Self {
+        use sha2::Digest as _;
+        match algorithm {
+            Algorithm::Md5 => Self::Md5(md5::Md5::digest(content).into()),
+            Algorithm::Sha1 => Self::Sha1(sha1::Sha1::digest(content).into()),
+            Algorithm::Sha256 => Self::Sha256(sha2::Sha256::digest(content).into()),
+            Algorithm::Sha512 => Self::Sha512(sha2::Sha512::digest(content).into()),
+        }
     }
 
     /// The digest that `hex` (either case) names.
@@ -172,6 +185,20 @@ impl<'de> Deserialize<'de> for Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digests_are_those_of_the_standards() {
+        // The test vector `abc` of RFC 1321 appendix A.5 and FIPS 180-4.
+        let check = |algorithm, hex| assert_eq!(Digest::of(algorithm, b"abc").hex(), hex);
+        check(Algorithm::Md5, "900150983cd24fb0d6963f7d28e17f72");
+        check(Algorithm::Sha1, "a9993e364706816aba3e25717850c26c9cd0d89d");
+        check(Algorithm::Sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        check(
+            Algorithm::Sha512,
+            "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
+             2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+        );
+    }
 
     #[test]
     fn a_digest_has_exactly_its_algorithms_length() {
