@@ -1,0 +1,366 @@
+//! Matches the content rules of every family against the bytes of one file, in one pass.
+//!
+//! The longest fixed run of each string and pattern goes into one automaton; where it is found, the whole pattern, its
+//! bounds and its sections are verified. What an ELF part asks for is answered by the view of the same bytes.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind, StartKind};
+
+use super::elf::ElfView;
+use super::family::{Content, Family, Group, Kind, Need, Part, Specificity};
+use super::hit::{Hit, Place, Trait};
+use super::pattern::Masked;
+use crate::model::text;
+
+/// Most places recorded of one hit.
+pub const MAX_PLACES: usize = 16;
+/// Most hits recorded of one file: more than the shipped rules are; a site's own set may be larger.
+pub const MAX_HITS: usize = 512;
+/// Largest file, in bytes, that a `printable` rule looks at: logs of stolen credentials are small.
+pub const PRINTABLE_LIMIT: usize = 1 << 20;
+/// Most bytes of a place that are recorded.
+const MAX_EXCERPT: usize = 64;
+
+/// The content rules of all families, ready to match.
+#[derive(Debug)]
+pub struct Engine {
+    automaton: AhoCorasick,
+    /// Atom → the patterns found by it.
+    probes: Vec<Vec<Probe>>,
+    slots: Vec<Slot>,
+    /// Distinct lists of section names.
+    scopes: Vec<Vec<String>>,
+    /// Slots of each group that is bounded by a distance.
+    windows: Vec<Window>,
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug)]
+struct Rule {
+    family: String,
+    indicator: String,
+    specificity: Specificity,
+    content: Content,
+    /// First slot of each group; the byte parts of a group have consecutive slots, in their order.
+    first_slots: Vec<usize>,
+}
+
+/// Where a byte part may stand.
+#[derive(Debug)]
+struct Slot {
+    scope: Option<usize>,
+    whole: bool,
+    window: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Window {
+    slots: Range<usize>,
+    width: usize,
+}
+
+#[derive(Debug)]
+struct Probe {
+    slot: usize,
+    pattern: Masked,
+    /// How far the atom stands after the start of the pattern.
+    before: usize,
+}
+
+/// What was found of one file so far.
+struct Found {
+    /// By slot: the first place; of a slot with a window, the first place at which the window held.
+    places: Vec<Option<Range<usize>>>,
+    /// By slot with a window: the latest place.
+    latest: Vec<Option<Range<usize>>>,
+    /// By scope: the ranges of the file, once asked for.
+    ranges: Vec<Option<Vec<Range<usize>>>>,
+}
+
+impl Engine {
+    /// Compiles the content rules of `families`.
+    ///
+    /// # Panics
+    /// Never: the automaton refuses only more than 2^31 patterns or states, and patterns are bounded.
+    #[must_use]
+    pub fn new(families: &[Family]) -> Self {
+        let mut draft = Draft::default();
+        for family in families {
+            for indicator in &family.indicators {
+                if let Kind::Content(content) = &indicator.kind {
+                    let first_slots = content.groups.iter().map(|group| draft.add(group)).collect();
+                    draft.rules.push(Rule {
+                        family: family.id.clone(),
+                        indicator: indicator.id.clone(),
+                        specificity: indicator.specificity,
+                        content: content.clone(),
+                        first_slots,
+                    });
+                }
+            }
+        }
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .start_kind(StartKind::Unanchored)
+            .kind(Some(AhoCorasickKind::DFA))
+            .prefilter(false)
+            .build(&draft.atoms)
+            .expect("bounded patterns fit an automaton");
+        Self {
+            automaton,
+            probes: draft.probes,
+            slots: draft.slots,
+            scopes: draft.scopes,
+            windows: draft.windows,
+            rules: draft.rules,
+        }
+    }
+
+    /// Number of content rules.
+    #[must_use]
+    pub fn rules(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Bytes of memory that the automaton takes.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.automaton.memory_usage()
+    }
+
+    /// Every rule that the file matches, in the order of the families; at most [`MAX_HITS`].
+    #[must_use]
+    pub fn match_bytes(&self, bytes: &[u8], elf: Option<&ElfView<'_>>) -> Vec<Hit> {
+        let mut found = Found {
+            places: vec![None; self.slots.len()],
+            latest: vec![None; self.slots.len()],
+            ranges: vec![None; self.scopes.len()],
+        };
+        for atom in self.automaton.find_overlapping_iter(bytes) {
+            for probe in self.probes.get(atom.pattern().as_usize()).into_iter().flatten() {
+                self.verify(probe, atom.start(), bytes, elf, &mut found);
+            }
+        }
+        let hits = self.rules.iter().filter_map(|rule| rule.hit(bytes, elf, &found));
+        hits.take(MAX_HITS).collect()
+    }
+
+    fn verify(&self, probe: &Probe, atom: usize, bytes: &[u8], elf: Option<&ElfView<'_>>, found: &mut Found) {
+        let Some(slot) = self.slots.get(probe.slot) else { return };
+        if found.places.get(probe.slot).is_none_or(Option::is_some) {
+            return;
+        }
+        let Some(start) = atom.checked_sub(probe.before) else { return };
+        if !probe.pattern.stands_at(bytes, start) {
+            return;
+        }
+        let place = start..start.saturating_add(probe.pattern.len());
+        let bounds = match slot.scope {
+            None => Some(0..bytes.len()),
+            Some(scope) => {
+                let Some(ranges) = found.ranges.get_mut(scope) else { return };
+                let names = self.scopes.get(scope).map_or(&[][..], Vec::as_slice);
+                let ranges = ranges.get_or_insert_with(|| elf.map(|elf| elf.scope(names)).unwrap_or_default());
+                ranges.iter().find(|range| range.start <= place.start && place.end <= range.end).cloned()
+            }
+        };
+        let Some(bounds) = bounds else { return };
+        if slot.whole && !is_whole(bytes, &place, &bounds) {
+            return;
+        }
+        match slot.window.and_then(|window| self.windows.get(window)) {
+            None => {
+                if let Some(first) = found.places.get_mut(probe.slot) {
+                    *first = Some(place);
+                }
+            }
+            Some(window) => {
+                if let Some(latest) = found.latest.get_mut(probe.slot) {
+                    *latest = Some(place.clone());
+                }
+                // Atoms come in the order in which they end, so each part's latest place is the best candidate.
+                let near = |other: &Option<Range<usize>>| {
+                    other.as_ref().is_some_and(|other| other.start.abs_diff(place.start) <= window.width)
+                };
+                let all = found.latest.get(window.slots.clone()).is_some_and(|all| all.iter().all(near));
+                if all {
+                    for slot in window.slots.clone() {
+                        let latest = found.latest.get(slot).cloned().flatten();
+                        if let Some(first) = found.places.get_mut(slot) {
+                            *first = latest;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether NUL bytes, or the bounds, stand before and after `place`.
+fn is_whole(bytes: &[u8], place: &Range<usize>, bounds: &Range<usize>) -> bool {
+    let before = place.start == bounds.start
+        || place.start.checked_sub(1).and_then(|at| bytes.get(at)).is_some_and(|byte| *byte == 0);
+    let after = place.end == bounds.end || bytes.get(place.end) == Some(&0);
+    before && after
+}
+
+impl Rule {
+    fn hit(&self, bytes: &[u8], elf: Option<&ElfView<'_>>, found: &Found) -> Option<Hit> {
+        let content = &self.content;
+        if content.elf && elf.is_none() {
+            return None;
+        }
+        let mut places = Vec::new();
+        let mut traits = Vec::new();
+        for (group, first) in content.groups.iter().zip(&self.first_slots) {
+            if !holds(group, *first, elf, found, &mut places, &mut traits) {
+                return None;
+            }
+        }
+        if content.printable && !is_printable(bytes, content.subtract) {
+            return None;
+        }
+        if content.not_decimal && is_decimal(bytes) {
+            return None;
+        }
+        let shown = |place: Range<usize>| Place {
+            offset: u64::try_from(place.start).unwrap_or(u64::MAX),
+            length: u64::try_from(place.len()).unwrap_or(u64::MAX),
+            hex: match bytes.get(place) {
+                // Bytes under a cipher belong to a log of stolen credentials: facts never hold secrets.
+                Some(excerpt) if content.subtract == 0 => text::hex(excerpt.get(..MAX_EXCERPT).unwrap_or(excerpt)),
+                _ => String::new(),
+            },
+        };
+        Some(Hit {
+            family: self.family.clone(),
+            indicator: self.indicator.clone(),
+            specificity: self.specificity,
+            places: places.into_iter().take(MAX_PLACES).map(shown).collect(),
+            traits,
+        })
+    }
+}
+
+/// Whether enough of the group's parts are there; adds what was seen of them.
+fn holds(
+    group: &Group,
+    first_slot: usize,
+    elf: Option<&ElfView<'_>>,
+    found: &Found,
+    places: &mut Vec<Range<usize>>,
+    traits: &mut Vec<Trait>,
+) -> bool {
+    let mut slot = first_slot;
+    let mut count = 0usize;
+    for part in &group.parts {
+        let seen = if matches!(part, Part::Bytes(_)) {
+            let place = found.places.get(slot).cloned().flatten();
+            slot = slot.saturating_add(1);
+            place.map(|place| places.push(place)).is_some()
+        } else {
+            elf.and_then(|elf| trait_of(part, elf)).map(|seen| traits.push(seen)).is_some()
+        };
+        count = count.saturating_add(usize::from(seen));
+    }
+    match group.need {
+        Need::All => count == group.parts.len(),
+        Need::None => count == 0,
+        Need::AtLeast(n) => count >= n,
+    }
+}
+
+/// What the file shows of an ELF part, if it is there.
+fn trait_of(part: &Part, elf: &ElfView<'_>) -> Option<Trait> {
+    let named = |name: &[u8], detail: &str| Trait { name: text::escape(name), detail: detail.to_owned() };
+    match part {
+        Part::Bytes(_) => None,
+        Part::Import(name) => elf.imports.iter().find(|own| **own == name.as_bytes()).map(|own| named(own, "imported")),
+        Part::Export(name) => elf.exports.iter().find(|own| **own == name.as_bytes()).map(|own| named(own, "exported")),
+        Part::Soname(names) => {
+            let soname = elf.soname?;
+            names.iter().any(|name| name.as_bytes() == soname).then(|| named(soname, "DT_SONAME"))
+        }
+        Part::NeededOutside(known) => elf
+            .needed
+            .iter()
+            .find(|needed| !known.iter().any(|known| is_known(needed, known)))
+            .map(|needed| named(needed, "DT_NEEDED, which the genuine library has not")),
+        Part::InitArrayAbove(pointers) => (elf.init_array_size > pointers.saturating_mul(elf.pointer.max(1)))
+            .then(|| named(b"DT_INIT_ARRAYSZ", &format!("{} bytes", elf.init_array_size))),
+        Part::CtorsAbove(pointers) => {
+            let size = elf.section_size(".ctors");
+            (size > pointers.saturating_mul(elf.pointer.max(1))).then(|| named(b".ctors", &format!("{size} bytes")))
+        }
+    }
+}
+
+fn is_known(needed: &[u8], known: &str) -> bool {
+    match known.strip_suffix('*') {
+        Some(prefix) => needed.starts_with(prefix.as_bytes()),
+        None => needed == known.as_bytes(),
+    }
+}
+
+fn is_printable(bytes: &[u8], subtract: u8) -> bool {
+    bytes.len() <= PRINTABLE_LIMIT
+        && bytes.iter().all(|byte| matches!(byte.wrapping_sub(subtract), b'\t' | b'\n' | b'\r' | b' '..=b'~'))
+}
+
+/// Whether the file is what a daemon writes as its PID: digits, maybe blanks before and after.
+fn is_decimal(bytes: &[u8]) -> bool {
+    let trimmed = bytes.trim_ascii();
+    !trimmed.is_empty() && trimmed.iter().all(u8::is_ascii_digit)
+}
+
+#[derive(Default)]
+struct Draft {
+    atoms: Vec<Vec<u8>>,
+    index: HashMap<Vec<u8>, usize>,
+    probes: Vec<Vec<Probe>>,
+    slots: Vec<Slot>,
+    scopes: Vec<Vec<String>>,
+    windows: Vec<Window>,
+    rules: Vec<Rule>,
+}
+
+impl Draft {
+    /// Makes slots for the byte parts of `group`; gives the first.
+    fn add(&mut self, group: &Group) -> usize {
+        let first = self.slots.len();
+        let scope = (!group.sections.is_empty()).then(|| {
+            self.scopes.iter().position(|known| *known == group.sections).unwrap_or_else(|| {
+                self.scopes.push(group.sections.clone());
+                self.scopes.len().saturating_sub(1)
+            })
+        });
+        let window = group.within.map(|_| self.windows.len());
+        for part in &group.parts {
+            let Part::Bytes(spellings) = part else { continue };
+            for pattern in spellings {
+                self.probe(pattern);
+            }
+            self.slots.push(Slot { scope, whole: group.whole, window });
+        }
+        if let Some(width) = group.within {
+            let width = usize::try_from(width).unwrap_or(usize::MAX);
+            self.windows.push(Window { slots: first..self.slots.len(), width });
+        }
+        first
+    }
+
+    /// Has `pattern` found for the next slot.
+    fn probe(&mut self, pattern: &Masked) {
+        let (before, atom) = pattern.atom();
+        let at = *self.index.entry(atom.to_vec()).or_insert_with(|| {
+            self.atoms.push(atom.to_vec());
+            self.probes.push(Vec::new());
+            self.atoms.len().saturating_sub(1)
+        });
+        if let Some(probes) = self.probes.get_mut(at) {
+            probes.push(Probe { slot: self.slots.len(), pattern: pattern.clone(), before });
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Byte patterns: hexadecimal with wildcards, alternatives and optional parts, and the fixed bytes by which they are found.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// One way in which a pattern can be spelled: bytes with masks, found by its atom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Masked {
+    values: Vec<u8>,
+    masks: Vec<u8>,
+    atom: (usize, usize),
+}
+
+/// Why a text is no pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PatternError {
+    /// A character that means nothing here; offset in characters from the start of the pattern.
+    Unexpected(usize),
+    /// A group is not closed, or closed twice.
+    Unbalanced(usize),
+    /// A byte has only one of its two nibbles.
+    HalfByte(usize),
+    /// More than [`MAX_SPELLINGS`] spellings, or groups deeper than [`MAX_DEPTH`], or longer than [`MAX_LENGTH`] bytes.
+    TooLarge,
+    /// No run of at least [`MIN_ATOM`] fixed bytes in one of its spellings: it could only be found by trying every offset.
+    NoAtom,
+}
+
+/// Fewest fixed bytes in a row that a pattern or string must have.
+pub const MIN_ATOM: usize = 3;
+/// Most bytes of a pattern that the automaton looks for; the rest is compared at the place found.
+pub const MAX_ATOM: usize = 12;
+/// Most spellings that alternatives may multiply to.
+pub const MAX_SPELLINGS: usize = 256;
+/// Deepest nesting of groups.
+pub const MAX_DEPTH: usize = 4;
+/// Most bytes of one spelling.
+pub const MAX_LENGTH: usize = 4096;
+
+impl fmt::Display for PatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unexpected(at) => write!(f, "unexpected character at offset {at} of the pattern"),
+            Self::Unbalanced(at) => write!(f, "unbalanced group at offset {at} of the pattern"),
+            Self::HalfByte(at) => write!(f, "half a byte before offset {at} of the pattern"),
+            Self::TooLarge => write!(
+                f,
+                "the pattern has more than {MAX_SPELLINGS} spellings, {MAX_DEPTH} levels or {MAX_LENGTH} bytes"
+            ),
+            Self::NoAtom => write!(f, "no {MIN_ATOM} fixed bytes in a row to find it by"),
+        }
+    }
+}
+
+impl std::error::Error for PatternError {}
+
+impl Masked {
+    /// Fixed bytes.
+    ///
+    /// # Errors
+    /// [`PatternError::NoAtom`] or [`PatternError::TooLarge`], by their number.
+    pub fn literal(bytes: &[u8]) -> Result<Self, PatternError> {
+        Self::new(bytes.iter().map(|byte| (*byte, 0xff)).collect())
+    }
+
+    fn new(bytes: Vec<(u8, u8)>) -> Result<Self, PatternError> {
+        if bytes.len() > MAX_LENGTH {
+            return Err(PatternError::TooLarge);
+        }
+        let mut best = (0, 0);
+        let mut start = 0;
+        for (at, (_, mask)) in bytes.iter().enumerate() {
+            if *mask != 0xff {
+                start = at.saturating_add(1);
+                continue;
+            }
+            let length = at.saturating_add(1).saturating_sub(start);
+            if length > best.1 {
+                best = (start, length);
+            }
+        }
+        if best.1 < MIN_ATOM {
+            return Err(PatternError::NoAtom);
+        }
+        let (values, masks) = bytes.into_iter().unzip();
+        Ok(Self { values, masks, atom: (best.0, best.1.min(MAX_ATOM)) })
+    }
+
+    /// The fixed bytes to search for, and how far after the start of the pattern they stand.
+    #[must_use]
+    pub fn atom(&self) -> (usize, &[u8]) {
+        let (start, length) = self.atom;
+        (start, self.values.get(start..).and_then(|tail| tail.get(..length)).unwrap_or_default())
+    }
+
+    /// Its length in bytes; never 0.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether it stands at `start` of `bytes`.
+    #[must_use]
+    pub fn stands_at(&self, bytes: &[u8], start: usize) -> bool {
+        bytes.get(start..).and_then(|tail| tail.get(..self.len())).is_some_and(|here| {
+            here.iter().zip(&self.values).zip(&self.masks).all(|((byte, value), mask)| (byte ^ value) & mask == 0)
+        })
+    }
+
+    /// The same pattern with every byte passed through `map`, wildcards kept; only for patterns of whole bytes.
+    #[must_use]
+    pub fn map(mut self, map: impl Fn(u8) -> u8) -> Self {
+        for (value, mask) in self.values.iter_mut().zip(&self.masks) {
+            if *mask == 0xff {
+                *value = map(*value);
+            }
+        }
+        self
+    }
+}
+
+/// Every spelling of the pattern `text`: pairs of hexadecimal digits, `?` for any nibble, `(a|b)` for alternatives,
+/// `[a]` for an optional part; blanks mean nothing.
+///
+/// # Errors
+/// As [`PatternError`] says.
+pub fn parse(text: &str) -> Result<Vec<Masked>, PatternError> {
+    let mut reader = Reader { text: text.as_bytes(), at: 0 };
+    let spellings = reader.alternatives(0)?;
+    if reader.at < reader.text.len() {
+        return Err(PatternError::Unbalanced(reader.at));
+    }
+    spellings.into_iter().map(Masked::new).collect()
+}
+
+type Spelling = Vec<(u8, u8)>;
+
+struct Reader<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    fn step(&mut self) {
+        self.at = self.at.saturating_add(1);
+    }
+
+    /// `sequence ('|' sequence)*`, until the end or an unopened closing bracket.
+    fn alternatives(&mut self, depth: usize) -> Result<Vec<Spelling>, PatternError> {
+        if depth > MAX_DEPTH {
+            return Err(PatternError::TooLarge);
+        }
+        let mut all = self.sequence(depth)?;
+        while self.peek() == Some(b'|') {
+            self.step();
+            all.extend(self.sequence(depth)?);
+            if all.len() > MAX_SPELLINGS {
+                return Err(PatternError::TooLarge);
+            }
+        }
+        Ok(all)
+    }
+
+    fn sequence(&mut self, depth: usize) -> Result<Vec<Spelling>, PatternError> {
+        let mut spellings: Vec<Spelling> = vec![Vec::new()];
+        while let Some(byte) = self.peek() {
+            match byte {
+                b' ' | b'\n' | b'\t' => self.step(),
+                b'|' | b')' | b']' => break,
+                b'(' | b'[' => {
+                    let opened = self.at;
+                    self.step();
+                    let mut inner = self.alternatives(depth.saturating_add(1))?;
+                    let close = if byte == b'(' { b')' } else { b']' };
+                    if self.peek() != Some(close) {
+                        return Err(PatternError::Unbalanced(opened));
+                    }
+                    self.step();
+                    if byte == b'[' {
+                        inner.push(Vec::new());
+                    }
+                    spellings = product(&spellings, &inner)?;
+                }
+                _ => {
+                    let pair = self.byte()?;
+                    for spelling in &mut spellings {
+                        spelling.push(pair);
+                        if spelling.len() > MAX_LENGTH {
+                            return Err(PatternError::TooLarge);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(spellings)
+    }
+
+    fn byte(&mut self) -> Result<(u8, u8), PatternError> {
+        let (high, high_mask) = self.nibble()?.ok_or(PatternError::Unexpected(self.at))?;
+        let (low, low_mask) = self.nibble()?.ok_or(PatternError::HalfByte(self.at))?;
+        Ok((high << 4 | low, high_mask << 4 | low_mask))
+    }
+
+    fn nibble(&mut self) -> Result<Option<(u8, u8)>, PatternError> {
+        let Some(byte) = self.peek() else { return Ok(None) };
+        let nibble = match byte {
+            b'?' => (0, 0),
+            b' ' | b'\n' | b'\t' | b'(' | b'[' | b'|' | b')' | b']' => return Ok(None),
+            _ => match char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()) {
+                Some(digit) => (digit, 0xf),
+                None => return Err(PatternError::Unexpected(self.at)),
+            },
+        };
+        self.step();
+        Ok(Some(nibble))
+    }
+}
+
+fn product(before: &[Spelling], after: &[Spelling]) -> Result<Vec<Spelling>, PatternError> {
+    if before.len().saturating_mul(after.len()) > MAX_SPELLINGS {
+        return Err(PatternError::TooLarge);
+    }
+    let mut all = Vec::with_capacity(before.len().saturating_mul(after.len()));
+    for first in before {
+        for second in after {
+            if first.len().saturating_add(second.len()) > MAX_LENGTH {
+                return Err(PatternError::TooLarge);
+            }
+            all.push([first.as_slice(), second.as_slice()].concat());
+        }
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(pattern: &str, bytes: &[u8], expected: bool) {
+        let found = parse(pattern).unwrap().iter().any(|spelling| {
+            let (offset, atom) = spelling.atom();
+            spelling.stands_at(bytes, 0) && bytes.get(offset..offset + atom.len()) == Some(atom)
+        });
+        assert_eq!(found, expected, "{pattern}");
+    }
+
+    #[test]
+    fn wildcards_alternatives_and_options_match_what_they_say() {
+        check("48 69 d2 6d", &[0x48, 0x69, 0xd2, 0x6d], true);
+        check("4869d26d", &[0x48, 0x69, 0xd2, 0x6e], false);
+        check("112233??5?", &[0x11, 0x22, 0x33, 0xff, 0x5e], true);
+        check("112233??5?", &[0x11, 0x22, 0x33, 0xff, 0x6e], false);
+        check("112233(44|5566)77", &[0x11, 0x22, 0x33, 0x55, 0x66, 0x77], true);
+        check("112233(44|5566)77", &[0x11, 0x22, 0x33, 0x44, 0x77], true);
+        check("112233(44|5566)77", &[0x11, 0x22, 0x33, 0x55, 0x77], false);
+        check("112233[44]55", &[0x11, 0x22, 0x33, 0x55], true);
+        check("112233[44|(66|77)]55", &[0x11, 0x22, 0x33, 0x77, 0x55], true);
+    }
+
+    #[test]
+    fn the_atom_is_the_longest_fixed_run() {
+        let spelling = &parse("1122 ?? 334455 6?").unwrap()[0];
+        assert_eq!(spelling.atom(), (3, &[0x33, 0x44, 0x55][..]));
+    }
+
+    #[test]
+    fn malformed_patterns_say_where() {
+        let check = |pattern: &str, expected| assert_eq!(parse(pattern).unwrap_err(), expected, "{pattern}");
+        check("11223g", PatternError::Unexpected(5));
+        check("112", PatternError::HalfByte(3));
+        check("112233(44", PatternError::Unbalanced(6));
+        check("112233)", PatternError::Unbalanced(6));
+        check("(11]2233", PatternError::Unbalanced(0));
+        check("11??22??33", PatternError::NoAtom);
+        check("", PatternError::NoAtom);
+        check(&"(00|11)".repeat(9), PatternError::TooLarge);
+        check(&"((((((11))))))2233".to_owned(), PatternError::TooLarge);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "[0-9a-f?()\\[\\]| xé]{0,60}") {
+            let _ = parse(&text);
+        }
+    }
+}
