@@ -9,12 +9,52 @@ use crate::model::{Digest, RootedPath};
 /// The package systems found under a root and the records of the files that were asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageFacts {
-    /// Which systems have a database here.
-    pub systems: Vec<PackageSystem>,
+    /// Which systems have a database here, read or not.
+    pub systems: Vec<Database>,
     /// Installed packages that own a file looked at, by name (`name` or `name:arch`).
     pub packages: BTreeMap<String, Package>,
     /// Every record of a file looked at, by its canonical path. Empty vector: asked, and no package owns it.
     pub records: BTreeMap<RootedPath, Vec<Record>>,
+    /// Diversions from or to a file looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub diversions: Vec<Diversion>,
+    /// Owners and modes that the administrator registered for files looked at, by canonical path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub overrides: BTreeMap<RootedPath, Override>,
+    /// Alternatives on the way to a file looked at, by the path as asked.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub alternatives: BTreeMap<RootedPath, Alternative>,
+}
+
+impl PackageFacts {
+    /// Whether some database was read to its end, so that "no package owns it" is an answer.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        !self.systems.is_empty() && self.systems.iter().all(|system| system.reading == Reading::Whole)
+    }
+}
+
+/// The database of one package system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Database {
+    /// Whose.
+    pub system: PackageSystem,
+    /// Where it was found.
+    pub place: RootedPath,
+    /// How much of it was read.
+    pub reading: Reading,
+}
+
+/// How much of a database was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reading {
+    /// All that was needed.
+    Whole,
+    /// Some of it could not be read or understood; what, the gaps say.
+    Part,
+    /// Nothing: this version of sshproof cannot read this system's records.
+    Unsupported,
 }
 
 /// A package system.
@@ -25,6 +65,50 @@ pub enum PackageSystem {
     Dpkg,
     /// `status.d` of distroless images.
     DpkgStatusD,
+    /// Red Hat, SUSE and their descendants.
+    Rpm,
+    /// Alpine.
+    Apk,
+    /// Arch.
+    Pacman,
+    /// Gentoo.
+    Portage,
+    /// Nix and NixOS.
+    Nix,
+    /// Guix.
+    Guix,
+    /// Void.
+    Xbps,
+    /// FreeBSD's pkg(8).
+    FreeBsdPkg,
+    /// Solaris and illumos.
+    Ips,
+    /// Slackware.
+    Slackware,
+    /// OpenWrt and other embedded systems.
+    Opkg,
+}
+
+impl PackageSystem {
+    /// Its name in sentences.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dpkg => "dpkg",
+            Self::DpkgStatusD => "dpkg (status.d)",
+            Self::Rpm => "rpm",
+            Self::Apk => "apk",
+            Self::Pacman => "pacman",
+            Self::Portage => "Portage",
+            Self::Nix => "Nix",
+            Self::Guix => "Guix",
+            Self::Xbps => "xbps",
+            Self::FreeBsdPkg => "FreeBSD pkg",
+            Self::Ips => "IPS",
+            Self::Slackware => "Slackware pkgtools",
+            Self::Opkg => "opkg",
+        }
+    }
 }
 
 /// An installed package.
@@ -32,11 +116,11 @@ pub enum PackageSystem {
 pub struct Package {
     /// Its system.
     pub system: PackageSystem,
-    /// Its version, escaped.
+    /// Its version, escaped; empty if the database does not say.
     pub version: String,
-    /// Its architecture.
+    /// Its architecture, escaped; empty if the database does not say.
     pub architecture: String,
-    /// Its state as the system writes it: `install ok installed`.
+    /// Its state as the system writes it, escaped: `install ok installed`; empty where the system has none.
     pub status: String,
 }
 
@@ -56,11 +140,76 @@ pub struct Record {
 }
 
 /// How strictly a record binds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecordKind {
     /// The file must be as recorded.
     File,
     /// Configuration: a different content is the administrator's right, and is reported as such.
     Conffile,
+    /// Configuration that a tool beside the package manager writes from a template: ucf(1), pam-auth-update(8).
+    Managed {
+        /// The tool.
+        by: Manager,
+        /// Other contents that were distributed: the template's, those of earlier versions.
+        known: Vec<Digest>,
+        /// The digest of the file as the tool compares it; absent if the tool compares the whole content, or if the
+        /// file no longer has the tool's form.
+        compared: Option<Digest>,
+    },
+}
+
+/// A tool that keeps configuration files for packages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Manager {
+    /// ucf(1).
+    Ucf,
+    /// pam-auth-update(8).
+    PamAuthUpdate,
+}
+
+/// A file of a package that was moved aside for another (dpkg-divert(1)).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diversion {
+    /// Canonical form of the path that the owner's file had.
+    pub from: RootedPath,
+    /// Canonical form of the path that it has now.
+    pub to: RootedPath,
+    /// The package that may use `from`, escaped; absent: the administrator.
+    pub by: Option<String>,
+    /// The file that records it.
+    pub source: RootedPath,
+    /// The line there, counted from 1.
+    pub line: u32,
+}
+
+/// An owner and mode registered with dpkg-statoverride(1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Override {
+    /// User name, or `#` and a user id; escaped.
+    pub user: String,
+    /// Group name, or `#` and a group id; escaped.
+    pub group: String,
+    /// Permission bits with set-id and sticky.
+    pub mode: u32,
+    /// The file that records it.
+    pub source: RootedPath,
+    /// The line there, counted from 1.
+    pub line: u32,
+}
+
+/// A generic name that update-alternatives(1) leads to one of several programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alternative {
+    /// Its name under `/etc/alternatives`, escaped.
+    pub name: String,
+    /// Where it leads now, canonical.
+    pub target: RootedPath,
+    /// The file that records the choices; absent if no record names this link.
+    pub source: Option<RootedPath>,
+    /// Whether the choice is made by priority; otherwise the administrator made it.
+    pub automatic: bool,
+    /// The recorded choices, canonical where they exist.
+    pub choices: Vec<RootedPath>,
 }

@@ -2,5 +2,9 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+pub mod deb822;
+pub mod dpkg;
 pub mod elf;
 pub mod os_release;
+pub mod lines;
+pub mod problem;

@@ -114,7 +114,7 @@ impl Root {
                 continue;
             }
             let next = done.join(&part).ok_or(PathProblem::Os(Errno::EINVAL))?;
-            match self.link_target(&next)? {
+            match self.read_link(&next)? {
                 None => done = next,
                 Some(target) => {
                     links += 1;
@@ -141,7 +141,10 @@ impl Root {
 
     /// Where the symbolic link at `path` points, unresolved; `None` if it is something else. `path`'s directory must be
     /// canonical.
-    fn link_target(&self, path: &RootedPath) -> Result<Option<Vec<u8>>, PathProblem> {
+    ///
+    /// # Errors
+    /// As [`PathProblem`] says.
+    pub fn read_link(&self, path: &RootedPath) -> Result<Option<Vec<u8>>, PathProblem> {
         let fd = self.open_with(path, OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)?;
         if meta(&fstat(&fd)?).kind != FileKind::Symlink {
             return Ok(None);

@@ -1,0 +1,41 @@
+//! Which packages own the files looked at, and what their databases record of them.
+//!
+//! One file per package system. Reads only what the question needs: no index is kept, nothing is written.
+
+mod aliases;
+mod alternatives;
+mod dpkg;
+mod elsewhere;
+mod managed;
+mod out;
+mod status_d;
+
+use crate::facts::{FileTable, ObservationGap, PackageFacts};
+use crate::host::root::Root;
+
+use aliases::Aliases;
+use out::Out;
+
+/// The records of every file in `files` (its canonical paths), from every package database beneath `root`, and what of
+/// them could not be read.
+#[must_use]
+pub fn observe(root: &Root, files: &FileTable) -> (PackageFacts, Vec<ObservationGap>) {
+    let mut out = Out::default();
+    let asked = Asked { root, files, aliases: Aliases::observe(root, &mut out) };
+    for path in files.files.keys() {
+        out.facts.records.entry(path.clone()).or_default();
+    }
+    dpkg::observe(&asked, &mut out);
+    status_d::observe(&asked, &mut out);
+    managed::observe(&asked, &mut out);
+    alternatives::observe(&asked, &mut out);
+    elsewhere::observe(&asked, &mut out);
+    (out.facts, out.gaps)
+}
+
+/// The question: which files, beneath which root.
+struct Asked<'a> {
+    root: &'a Root,
+    files: &'a FileTable,
+    aliases: Aliases,
+}
