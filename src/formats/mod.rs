@@ -5,6 +5,6 @@
 pub mod deb822;
 pub mod dpkg;
 pub mod elf;
-pub mod os_release;
 pub mod lines;
+pub mod os_release;
 pub mod problem;

@@ -136,7 +136,7 @@ impl Root {
     /// # Errors
     /// As [`PathProblem`] says.
     pub fn canonical_last(&self, path: &RootedPath) -> Result<RootedPath, PathProblem> {
-        if self.link_target(path)?.is_some() { self.canonical(path) } else { Ok(path.clone()) }
+        if self.read_link(path)?.is_some() { self.canonical(path) } else { Ok(path.clone()) }
     }
 
     /// Where the symbolic link at `path` points, unresolved; `None` if it is something else. `path`'s directory must be

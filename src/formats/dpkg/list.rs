@@ -11,15 +11,19 @@ use crate::model::RootedPath;
 #[derive(Debug)]
 pub struct Wanted {
     names: HashSet<Vec<u8>>,
+    /// Which endings of three bytes occur among the names with their slash, as a table of 4096 bits.
     endings: Box<[u64; 64]>,
+    /// Whether a name of one letter is wanted, whose ending depends on the directory: then the table says nothing.
+    any_ending: bool,
 }
 
 impl Wanted {
     /// Prepares the search for `paths`.
     #[must_use]
     pub fn new<'a>(paths: impl IntoIterator<Item = &'a RootedPath>) -> Self {
-        let mut wanted = Self { names: HashSet::new(), endings: Box::new([0; 64]) };
+        let mut wanted = Self { names: HashSet::new(), endings: Box::new([0; 64]), any_ending: false };
         for path in paths {
+            wanted.any_ending |= path.file_name().len() < 2;
             if let Some((word, bit)) = ending(path.as_bytes())
                 && let Some(word) = wanted.endings.get_mut(word)
             {
@@ -38,8 +42,9 @@ impl Wanted {
         for end in memchr::memchr_iter(b'\n', bytes).chain([bytes.len()]) {
             let line = bytes.get(start..end).unwrap_or_default();
             start = end.saturating_add(1);
-            // Four bytes decide nearly every line; a path of three is too short to be worth sorting out.
-            let maybe = ending(line).is_none_or(|(word, bit)| self.endings.get(word).is_some_and(|w| w & bit != 0));
+            // Three bytes decide nearly every line.
+            let maybe = self.any_ending
+                || ending(line).is_some_and(|(word, bit)| self.endings.get(word).is_some_and(|w| w & bit != 0));
             if maybe && self.names.contains(file_name(line)) {
                 found.push(line);
             }
@@ -48,9 +53,11 @@ impl Wanted {
     }
 }
 
-/// The place of a path's last four bytes in a table of 4096 bits.
+/// The place of a path's last three bytes in a table of 4096 bits.
 fn ending(path: &[u8]) -> Option<(usize, u64)> {
-    let hash = u32::from_le_bytes(*path.last_chunk::<4>()?).wrapping_mul(0x9e37_79b1).wrapping_shr(20);
+    let [a, b, c] = *path.last_chunk::<3>()?;
+    // Fibonacci hashing: the product's top 12 bits.
+    let hash = u32::from_le_bytes([a, b, c, 0]).wrapping_mul(0x9e37_79b1).wrapping_shr(20);
     Some((usize::try_from(hash.wrapping_shr(6)).ok()?, 1_u64.wrapping_shl(hash & 63)))
 }
 
@@ -80,6 +87,7 @@ mod tests {
     #[test]
     fn short_names_missing_line_feeds_and_odd_bytes() {
         check(&[b"/a"], b"/.\n/a", &[b"/a"]);
+        check(&[b"/etc/pam.d/su"], b"/x/su\n/x/sudo\n/su", &[b"/x/su", b"/su"]);
         check(&[b"/a\xff"], b"/x/a\xff\n/a\n\n", &[b"/x/a\xff"]);
         check(&[b"/a"], b"", &[]);
         check(&[b"/etc/x"], b"/etc/x\r\n/etc/x\0\n", &[]);

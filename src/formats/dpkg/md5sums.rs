@@ -63,7 +63,11 @@ mod tests {
 
     #[test]
     fn paths_are_kept_as_recorded() {
-        check(format!("{MD5}  usr/sbin/sshd\n{MD5}  ./a b\n{MD5}  //c\n").as_bytes(), &[b"usr/sbin/sshd", b"a b", b"c"], "");
+        check(
+            format!("{MD5}  usr/sbin/sshd\n{MD5}  ./a b\n{MD5}  //c\n").as_bytes(),
+            &[b"usr/sbin/sshd", b"a b", b"c"],
+            "",
+        );
         check([MD5.as_bytes(), b"  \xff\r\n"].concat().as_slice(), &[b"\xff\r"], "");
         check(b"", &[], "");
     }

@@ -69,7 +69,11 @@ mod tests {
     fn the_hash_file() {
         check(&format!("{MD5}  /etc/ssh/sshd_config"), &[&format!("/etc/ssh/sshd_config md5:{MD5}")], "");
         let wrong = "is not an MD5, two blanks and a path";
-        check(&format!("\n{MD5} /etc/a\nx\n{MD5}  etc/a\n"), &[], &format!("line 2: {wrong}; line 3: {wrong}; line 4: {wrong}"));
+        check(
+            &format!("\n{MD5} /etc/a\nx\n{MD5}  etc/a\n"),
+            &[],
+            &format!("line 2: {wrong}; line 3: {wrong}; line 4: {wrong}"),
+        );
     }
 
     #[test]

@@ -21,13 +21,8 @@ pub(super) fn observe(asked: &Asked<'_>, out: &mut Out) {
             .targets(&link)
             .map(|choice| asked.root.canonical(choice).unwrap_or_else(|_| asked.aliases.normalise(choice)))
             .collect();
-        let alternative = Alternative {
-            name: escape(&name),
-            target: target.clone(),
-            source,
-            automatic: group.automatic,
-            choices,
-        };
+        let alternative =
+            Alternative { name: escape(&name), target: target.clone(), source, automatic: group.automatic, choices };
         out.facts.alternatives.insert(question.clone(), alternative);
     }
 }
@@ -55,9 +50,10 @@ fn find_group(
         let Some(snapshot) = out.read(asked.root, &source) else { continue };
         let (group, problems) = parse(snapshot.bytes());
         let normal = asked.aliases.normalise(question);
-        let link = group.links.iter().find(|link| {
-            asked.aliases.normalise(&link.path) == normal && (link.name == name || candidate == name)
-        });
+        let link = group
+            .links
+            .iter()
+            .find(|link| asked.aliases.normalise(&link.path) == normal && (link.name == name || candidate == name));
         if let Some(link) = link.cloned() {
             out.problems(&source, &problems);
             return Some((source, group, link.name));

@@ -240,9 +240,9 @@ fn behind_links<'a>(
 
 /// Where a package's file lies, diversions considered (deb-divert: all packages but the diverting one).
 fn place_of(canonical: &RootedPath, package: &[u8], diversions: &[Diversion]) -> RootedPath {
-    let diverted = diversions
-        .iter()
-        .find(|diversion| diversion.from == *canonical && diversion.by.as_ref().is_none_or(|by| by.as_bytes() != package));
+    let diverted = diversions.iter().find(|diversion| {
+        diversion.from == *canonical && diversion.by.as_ref().is_none_or(|by| by.as_bytes() != package)
+    });
     diverted.map_or_else(|| canonical.clone(), |diversion| diversion.to.clone())
 }
 

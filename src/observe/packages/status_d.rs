@@ -23,14 +23,18 @@ pub(super) fn observe(asked: &Asked<'_>, out: &mut Out) {
         let sums_name = [name.as_slice(), b".md5sums"].concat();
         if names.binary_search(&sums_name).is_err() {
             // Packages of configuration and data alone come without one too; nothing of theirs can be told.
-            out.gap(Subject::file(&stanza_path), "the package has no `.md5sums` file, its files are unknown".to_owned());
+            out.gap(
+                Subject::file(&stanza_path),
+                "the package has no `.md5sums` file, its files are unknown".to_owned(),
+            );
             continue;
         }
         let Some(sums_path) = place.join(&sums_name) else { continue };
         let Some(sums) = out.read(asked.root, &sums_path) else { continue };
         let mut claims = Vec::new();
         for line in wanted.find(sums.bytes()) {
-            let (sum, problems) = md5sums::parse(&[line, b"\n"].concat());
+            let line = [line, b"\n"].concat();
+            let (sum, problems) = md5sums::parse(&line);
             out.problems(&sums_path, &problems);
             let Some(sum) = sum.first() else { continue };
             let Some(recorded) = RootedPath::root().join(sum.path) else { continue };
