@@ -66,6 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::single_range_in_vec_init, reason = "one range is what is meant")]
     fn segments_stand_in_for_sections_that_are_not_there() {
         let mut view = ElfView {
             sections: vec![(b".text", 0..10), (b".rodata.str1.1", 10..20), (b".datax", 20..30)],

@@ -282,7 +282,7 @@ mod tests {
         check("11??22??33", PatternError::NoAtom);
         check("", PatternError::NoAtom);
         check(&"(00|11)".repeat(9), PatternError::TooLarge);
-        check(&"((((((11))))))2233".to_owned(), PatternError::TooLarge);
+        check("((((((11))))))2233", PatternError::TooLarge);
     }
 
     proptest! {
