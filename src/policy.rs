@@ -23,6 +23,9 @@ pub struct Policy {
     /// Libraries that the site preloads on purpose (`/etc/ld.so.preload`).
     #[serde(default, alias = "declared_preloads")]
     pub declared_preloads: Vec<RootedPath>,
+    /// Age in days from which the program's knowledge of backdoors is a finding; without it, never.
+    #[serde(default, alias = "knowledge_max_age_days")]
+    pub knowledge_max_age_days: Option<u32>,
     /// Findings that the site has accepted.
     #[serde(default, rename = "exception")]
     pub exceptions: Vec<Exception>,

@@ -1,1 +1,3 @@
-//! checks
+//! Pure functions from facts, knowledge and policy to findings: one file, or folder, per question.
+
+pub mod backdoor;

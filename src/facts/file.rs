@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::formats::elf::ElfRecord;
 use crate::knowledge::Hit;
+use crate::knowledge::family::PlacePattern;
 use crate::model::{Digest, Meta, RootedPath};
+
+/// Most names that one wildcard of an indicator is followed to.
+pub const GLOB_LIMIT: usize = 1024;
 
 /// Every path looked at. A path that leads through symbolic links stands in `links`; what it leads to, in `files`
 /// under its canonical path.
@@ -32,6 +36,18 @@ impl FileTable {
     #[must_use]
     pub fn get(&self, path: &RootedPath) -> Option<&FileFacts> {
         self.files.get(self.canonical(path)?)
+    }
+
+    /// The paths that an indicator's place stands for: the path itself, or of a wildcard the names that fit, as far as its
+    /// directory was listed; at most [`GLOB_LIMIT`].
+    #[must_use]
+    pub fn expand(&self, place: &PlacePattern) -> Vec<RootedPath> {
+        if let Some(path) = place.path() {
+            return vec![path];
+        }
+        let entries = self.get(&place.dir).and_then(|file| file.entries.as_ref());
+        let names = entries.into_iter().flatten().filter_map(|name| crate::model::text::unescape(name));
+        names.filter(|name| place.fits(name)).filter_map(|name| place.dir.join(&name)).take(GLOB_LIMIT).collect()
     }
 
     /// The files that somebody wanted in this role, with their canonical paths.

@@ -9,4 +9,10 @@ codes! { COVERAGE;
          has any effect: what it used to acknowledge is reported again.";
         "Renew the exception with a new date, or remove it.";
         []
+    KNOWLEDGE_OLD = "coverage/knowledge-old", Coverage, Medium;
+        "the knowledge of backdoors is older than policy allows";
+        "Policy sets `knowledge-max-age-days`, and the newest fact in the signatures that this program carries is older. \
+         Families that were described since then are not looked for.";
+        "Install a newer sshproof, or add the newer families to `signatures.d`.";
+        []
 }
