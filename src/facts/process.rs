@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::knowledge::Hit;
 use crate::model::{Digest, RootedPath};
 
 /// One process.
@@ -13,12 +14,20 @@ pub struct ProcessFacts {
     pub starttime: u64,
     /// Real user id.
     pub uid: u32,
-    /// `/proc/PID/exe` as the kernel shows it, escaped, without ` (deleted)`.
-    pub exe: String,
-    /// The executable mappings and those of the executable file, in address order.
+    /// Label of its server.
+    pub server: String,
+    /// Whether it is the one that listens, or that something else hands connections to; else it serves one connection.
+    pub listener: bool,
+    /// `/proc/PID/exe` as the kernel shows it, escaped; absent if it could not be read. A process may change it
+    /// (prctl(2), `PR_SET_MM_EXE_FILE`): the mapping with the entry point tells the truth.
+    pub exe: Option<String>,
+    /// The executable mappings, in address order.
     pub mappings: Vec<Mapping>,
     /// Process id of a tracer, 0 if none (proc(5), `status`, TracerPid).
     pub tracer: i32,
+    /// It ended before all of it was seen; the rest may be missing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
     /// Why its memory map could not be read; absent if it could.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -39,6 +48,8 @@ pub struct Mapping {
     pub path: String,
     /// Whether the kernel says the name is gone.
     pub deleted: bool,
+    /// Whether the program's entry point (`AT_ENTRY` of getauxval(3)) lies in it: it is the executable.
+    pub entry: bool,
     /// What the mapped inode holds; absent for memory without a file.
     pub content: Option<MappedContent>,
 }
@@ -47,10 +58,18 @@ pub struct Mapping {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MappedContent {
-    /// It is the very inode of this file of the surface.
+    /// It is the very inode of this file of the surface, unchanged since that was read.
     SameInode(RootedPath),
-    /// Another inode, read through `map_files`: its SHA-256.
-    Digest(Digest),
+    /// Another inode, read through `map_files`.
+    Other {
+        /// Digest of its whole content.
+        sha256: Digest,
+        /// What the byte rules found in it; absent if they were not applied.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hits: Option<Vec<Hit>>,
+        /// Whether it has a name no longer: `st_nlink` of stat(2) is 0.
+        unlinked: bool,
+    },
     /// It could not be read, and why.
     Unreadable(String),
 }

@@ -2,48 +2,45 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::formats::program::Implementation;
 use crate::model::RootedPath;
 
 /// One server instance. Found by socket owner, by its executable's identity, or by a unit or well-known path; never by
 /// process name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerFacts {
-    /// A short name that tells it from the others on this host: its sockets, or its binary and configuration.
+    /// A short name that tells it from the others on this host: its program with its socket, or with its unit.
     pub label: String,
     /// Which implementation its executable is.
     pub implementation: Implementation,
-    /// Its executable.
+    /// Version that its executable announces, `OpenSSH_9.2p1 Debian-2+deb12u10`, escaped; empty if none was found.
+    pub version: String,
+    /// Its executable, links resolved. If it runs, the file that was started, even if another lies there now.
     pub binary: RootedPath,
-    /// Its configuration file; absent for servers without one.
+    /// Further programs of it: `sshd-session` and `sshd-auth`, as compiled in and as seen running.
+    pub parts: Vec<RootedPath>,
+    /// Its configuration file (`-f`, or what is compiled in); absent for servers without one.
     pub config: Option<RootedPath>,
     /// `-o` options of its command line, in order, escaped.
     pub options: Vec<String>,
     /// Ports of `-p`.
     pub ports: Vec<u16>,
-    /// Its whole command line, escaped; empty if it does not run.
+    /// Host keys of `-h`, escaped.
+    pub host_keys: Vec<String>,
+    /// Its whole command line, program first, escaped. Of a server that does not run, as its unit would start it.
     pub arguments: Vec<String>,
+    /// Whether it serves one connection that something else accepted (`-i`; TinySSH always).
+    pub inetd: bool,
     /// How it is started.
     pub started_by: StartedBy,
-    /// What it listens on.
+    /// The files that decide how it is started: unit, drop-ins, socket unit, environment files, script.
+    pub unit_files: Vec<RootedPath>,
+    /// What it listens on, or what listens for it.
     pub sockets: Vec<Socket>,
     /// Its processes, listener first.
     pub pids: Vec<i32>,
     /// Whether it runs as an ordinary user and so cannot log anybody else in: listed, searched, outside the verdict.
     pub user_server: bool,
-}
-
-/// Which program a server is, told by its executable's content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Implementation {
-    /// OpenSSH's `sshd`, or a build of it (HPN-SSH, GSI-OpenSSH).
-    OpenSsh,
-    /// Dropbear.
-    Dropbear,
-    /// TinySSH.
-    TinySsh,
-    /// Could not be told.
-    Unknown,
 }
 
 /// How a server comes to run.
@@ -52,7 +49,9 @@ pub enum Implementation {
 pub enum StartedBy {
     /// A systemd unit starts it, or would.
     Unit(RootedPath),
-    /// It runs, and no unit was found that starts it.
+    /// An init script, or the configuration of inetd or xinetd, names it.
+    Script(RootedPath),
+    /// It runs, and nothing was found that starts it.
     CommandLine,
     /// It lies at a well-known path; nothing was seen that starts it.
     Installed,
@@ -65,4 +64,17 @@ pub struct Socket {
     pub address: std::net::IpAddr,
     /// Port.
     pub port: u16,
+}
+
+impl std::fmt::Display for Socket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::net::SocketAddr::new(self.address, self.port).fmt(f)
+    }
+}
+
+impl ServerFacts {
+    /// Everything of it that is code: executable and parts.
+    pub fn programs(&self) -> impl Iterator<Item = &RootedPath> {
+        std::iter::once(&self.binary).chain(&self.parts)
+    }
 }

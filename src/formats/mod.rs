@@ -5,6 +5,11 @@
 pub mod deb822;
 pub mod dpkg;
 pub mod elf;
+pub mod envfile;
 pub mod lines;
 pub mod os_release;
 pub mod problem;
+pub mod proc;
+pub mod program;
+pub mod sshd_args;
+pub mod unit;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods)]
 
+pub mod process;
 pub mod root;
 pub mod snapshot;
 pub mod tree;
