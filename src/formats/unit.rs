@@ -310,7 +310,7 @@ mod tests {
             b"junk\n[Service]\nExecStart=/bin/a \\\n# comment\n  -x\n; c\nEnvironment=A=1\n[Socket]\nListenStream=22\n",
         );
         assert_eq!(problems, [1]);
-        assert_eq!(unit.list("Service", "ExecStart"), [b"/bin/a   -x"]);
+        assert_eq!(unit.list("Service", "ExecStart"), [b"/bin/a  -x"]);
         assert_eq!(unit.last("Socket", "ListenStream"), Some(&b"22"[..]));
         unit.extend(parse(b"[Service]\nExecStart=\nExecStart=/bin/b\n").0);
         assert_eq!(unit.list("Service", "ExecStart"), [b"/bin/b"]);

@@ -183,10 +183,17 @@ impl Process {
     /// # Errors
     /// As [`ProcProblem`] says; `Gone` also where nothing is mapped so (any more).
     pub fn open_mapped(&self, start: u64, end: u64) -> Result<OwnedFd, ProcProblem> {
-        let name = format!("map_files/{start:x}-{end:x}");
-        // O_NONBLOCK: a device may be mapped too, and opening one may wait.
+        self.open(&format!("map_files/{start:x}-{end:x}"))
+    }
+
+    /// Opens for reading what one of its links leads to: `exe`, even if its name is gone.
+    ///
+    /// # Errors
+    /// As [`ProcProblem`] says.
+    pub fn open(&self, name: &str) -> Result<OwnedFd, ProcProblem> {
+        // O_NONBLOCK: a device may be mapped, and opening one may wait.
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        Ok(openat(self.dir.as_fd(), name.as_str(), flags, Mode::empty())?)
+        Ok(openat(self.dir.as_fd(), name, flags, Mode::empty())?)
     }
 
     /// The inode that is mapped at `start..end`.
@@ -211,7 +218,7 @@ fn link(dir: &OwnedFd, name: &str) -> Result<Vec<u8>, ProcProblem> {
 fn read(dir: &OwnedFd, name: &str, limit: usize) -> Result<Vec<u8>, ProcProblem> {
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let fd = openat(dir.as_fd(), name, flags, Mode::empty())?;
-    let mut bytes = vec![0; CHUNK];
+    let mut bytes = vec![0; CHUNK.min(limit)];
     let mut filled = 0;
     loop {
         if filled == bytes.len() {
