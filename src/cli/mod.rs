@@ -1,6 +1,48 @@
 //! Arguments → a call → an exit code. Holds no logic.
 
-/// Runs the program.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::from(2)
+mod args;
+mod completions;
+mod exit;
+mod explain;
+mod man;
+mod output;
+mod screen;
+mod talk;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Cli, Command};
+
+/// Runs the program: 0 pass, 1 fail, 2 inconclusive or unable, 64 usage.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    talk::start(cli.verbose, cli.quiet);
+    match run(&cli) {
+        Ok(code) => code,
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::from(exit::INCONCLUSIVE),
+        Err(error) => {
+            talk::error(&error);
+            ExitCode::from(exit::INCONCLUSIVE)
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    match &cli.command {
+        Command::Explain(args) => explain::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
+    }
+}
+
+/// Help and version are answers, everything else clap says is a complaint about the command line.
+fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::PASS })
 }

@@ -6,6 +6,7 @@ pub mod evidence;
 pub mod finding;
 pub mod gap;
 pub mod inode;
+pub mod limits;
 pub mod path;
 pub mod report;
 pub mod subject;

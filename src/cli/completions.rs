@@ -1,0 +1,15 @@
+//! `completions`: a shell's completion script, made from the definition of the command line.
+
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+
+use super::args::{Cli, CompletionsArgs};
+use super::{exit, output};
+
+pub fn run(args: &CompletionsArgs) -> anyhow::Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "sshproof", &mut script);
+    output::write(None, &script)?;
+    Ok(ExitCode::from(exit::PASS))
+}

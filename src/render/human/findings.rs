@@ -1,0 +1,151 @@
+//! The findings: alike ones together, each with where, what, expected, found and what to do.
+
+use super::{Page, Tone, count, evidence, informational};
+use crate::model::report::{Counterexample, Report};
+use crate::model::{Confidence, Evidence, Finding, Severity, Subject};
+
+/// Findings of one code shown in full; more are named only.
+const IN_FULL: usize = 10;
+/// Names shown of the rest.
+const NAMED: usize = 40;
+/// Pieces of evidence shown of one finding.
+const EVIDENCE: usize = 6;
+
+/// All of them: those that fail first, then what is merely worth knowing.
+pub fn write(page: &mut Page, report: &Report) {
+    let alarms: Vec<&Finding> = report.alarms().into_iter().map(|(_, finding)| finding).collect();
+    if !alarms.is_empty() {
+        page.heading("findings, worst first");
+    }
+    for group in groups(&alarms) {
+        write_group(page, report, &group);
+    }
+    let known: Vec<_> = informational(report).collect();
+    if !known.is_empty() {
+        page.heading("worth knowing");
+    }
+    for group in groups(&known) {
+        for finding in group.iter().take(IN_FULL) {
+            page.hang(&[("  ", Tone::Plain), (finding.code.id(), Tone::Faint)], 4, &finding.message);
+        }
+        write_rest(page, &group);
+    }
+}
+
+/// Findings of the same code, class, severity and confidence, in order of first appearance.
+fn groups<'a>(findings: &[&'a Finding]) -> Vec<Vec<&'a Finding>> {
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    for finding in findings {
+        let alike = |group: &&mut Vec<&Finding>| {
+            group.first().is_some_and(|first| {
+                (&first.code, first.class, first.severity, first.confidence)
+                    == (&finding.code, finding.class, finding.severity, finding.confidence)
+            })
+        };
+        match groups.iter_mut().find(alike) {
+            Some(group) => group.push(finding),
+            None => groups.push(vec![finding]),
+        }
+    }
+    groups
+}
+
+fn write_group(page: &mut Page, report: &Report, group: &[&Finding]) {
+    let Some(first) = group.first() else { return };
+    page.gap();
+    let mut rank = format!("{}, {}", first.class, first.severity);
+    if first.confidence != Confidence::High {
+        rank.push_str(&format!(", confidence {}", first.confidence));
+    }
+    if group.len() > 1 {
+        rank.push_str(&format!(" · {} times", group.len()));
+    }
+    let tone = if first.severity >= Severity::Medium { Tone::Alarm } else { Tone::Doubt };
+    page.hang(&[(first.code.id(), tone)], 0, &format!("  {rank}"));
+    let one_remedy = group.iter().all(|finding| finding.remediation == first.remediation);
+    for finding in group.iter().take(IN_FULL) {
+        page.text(2, &finding.message);
+        write_details(page, report, finding);
+        if !one_remedy || group.len() == 1 {
+            fix(page, finding);
+        }
+    }
+    write_rest(page, group);
+    if one_remedy && group.len() > 1 {
+        fix(page, first);
+    }
+    page.field("more", &format!("sshproof explain {}", first.code));
+}
+
+fn write_details(page: &mut Page, report: &Report, finding: &Finding) {
+    page.field("where", &finding.subject.to_string());
+    let example = counterexample(report, finding);
+    for piece in finding.evidence.iter().take(EVIDENCE) {
+        if example.is_some() && matches!(piece, Evidence::Counterexample { .. }) {
+            continue;
+        }
+        for (label, text) in evidence::lines(piece) {
+            page.field(label, &text);
+        }
+    }
+    if finding.evidence.len() > EVIDENCE {
+        page.field("", &format!("and {} more pieces of evidence in the JSON report", finding.evidence.len() - EVIDENCE));
+    }
+    if let Some(example) = example {
+        page.field("who", &example.region);
+        page.field(
+            "example",
+            &format!("{} from {} by `{}`", example.user, example.from, example.methods.join(",")),
+        );
+        if !example.factors.is_empty() {
+            page.field("proves only", &example.factors.join(", "));
+        }
+        for line in &example.decided_by {
+            if !finding.evidence.iter().any(|piece| is_line(piece, line)) {
+                page.field("decided by", line);
+            }
+        }
+        page.field("fix", &example.fix);
+        page.field("try", &example.replay);
+    }
+}
+
+/// Whether the deciding line `path:line …` is already shown as evidence.
+fn is_line(piece: &Evidence, decided_by: &str) -> bool {
+    match piece {
+        Evidence::Line { path, line, .. } => {
+            let place = format!("{path}:{line}");
+            decided_by.strip_prefix(&place).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+        }
+        _ => false,
+    }
+}
+
+fn fix(page: &mut Page, finding: &Finding) {
+    if !finding.remediation.is_empty() {
+        page.field("fix", &finding.remediation);
+    }
+}
+
+fn write_rest(page: &mut Page, group: &[&Finding]) {
+    let rest = group.get(IN_FULL..).unwrap_or_default();
+    if rest.is_empty() {
+        return;
+    }
+    let mut names: Vec<String> = rest.iter().take(NAMED).map(|finding| finding.subject.to_string()).collect();
+    if rest.len() > NAMED {
+        names.push(format!("{} more (`--format json` has all)", rest.len() - NAMED));
+    }
+    page.field("also", &format!("{}: {}", count(rest.len(), ("other", "others")), names.join(", ")));
+}
+
+/// The login proof's counterexample that a finding speaks of, which knows more than the finding's evidence.
+fn counterexample<'a>(report: &'a Report, finding: &Finding) -> Option<&'a Counterexample> {
+    let Subject::Login { server } = &finding.subject else { return None };
+    let named = finding.evidence.iter().find_map(|piece| match piece {
+        Evidence::Counterexample { user, from, methods } => Some((user, from, methods)),
+        _ => None,
+    })?;
+    let login = report.login.iter().find(|login| login.server == *server)?;
+    login.counterexamples.iter().find(|example| (&example.user, &example.from, &example.methods) == named)
+}
