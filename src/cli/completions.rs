@@ -2,10 +2,18 @@
 
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
+use clap::{Args, CommandFactory as _};
 
-use super::args::{Cli, CompletionsArgs};
+use super::args::Cli;
 use super::{exit, output};
+
+/// Arguments of `completions`.
+#[derive(Args, Debug)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
 
 pub fn run(args: &CompletionsArgs) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();

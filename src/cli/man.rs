@@ -1,11 +1,20 @@
 //! `man`: the manual pages, made from the definition of the command line.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
+use clap::{Args, CommandFactory as _};
 
-use super::args::{Cli, ManArgs};
+use super::args::Cli;
 use super::{exit, output};
+
+/// Arguments of `man`.
+#[derive(Args, Debug)]
+pub struct ManArgs {
+    /// Write `sshproof.8` and a page for each subcommand into this directory
+    #[arg(long, value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+}
 
 pub fn run(args: &ManArgs) -> anyhow::Result<ExitCode> {
     // Without building, pages of subcommands would lack the global options.

@@ -4,6 +4,7 @@ mod args;
 mod completions;
 mod exit;
 mod explain;
+mod knowledge;
 mod man;
 mod output;
 mod screen;

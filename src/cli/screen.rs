@@ -29,12 +29,10 @@ pub fn colour(stream: &impl anstream::stream::RawStream) -> bool {
 /// Without any, pipes and files are read as UTF-8 nowadays.
 #[allow(clippy::disallowed_methods)]
 fn utf8_locale() -> bool {
-    ["LC_ALL", "LC_CTYPE", "LANG"]
-        .into_iter()
-        .filter_map(std::env::var_os)
-        .find(|value| !value.is_empty())
-        .is_none_or(|value| {
+    ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(std::env::var_os).find(|value| !value.is_empty()).is_none_or(
+        |value| {
             let value = value.to_string_lossy().to_ascii_lowercase();
             value.contains("utf-8") || value.contains("utf8")
-        })
+        },
+    )
 }

@@ -14,7 +14,7 @@ pub struct Limit {
 /// All of them, most important first.
 pub const LIMITS: &[Limit] = &[
     Limit {
-        what: "the kernel and what lies beneath it",
+        what: "the kernel",
         why: "Every answer comes through system calls. A kernel module or eBPF program that lies about files, sockets or \
               processes is believed unless two views of the kernel contradict each other. Judge the image from another \
               machine (`sshproof scan --root DIR`), or compare with a boot whose measurements a TPM has quoted.",
@@ -27,19 +27,19 @@ pub const LIMITS: &[Limit] = &[
         live: true,
     },
     Limit {
-        what: "this program itself, where it runs from the examined system",
+        what: "this copy of sshproof",
         why: "Whoever controls the host controls its copy of sshproof too. Run one from trusted media, or collect facts \
               (`--facts-out`) and judge them elsewhere (`sshproof judge`); facts taken on a host that lies are still lies.",
         live: true,
     },
     Limit {
-        what: "what identity services outside this host decide",
+        what: "identity services outside this host",
         why: "LDAP, SSSD, RADIUS and Duo answer from their own configuration. Where a login depends on them, the proof \
               says `unknown` or names the assumption it makes.",
         live: false,
     },
     Limit {
-        what: "stolen credentials used as they are meant to be used",
+        what: "stolen credentials",
         why: "A login with the right key and the right code is a login. sshproof proves what is demanded, not who supplied it.",
         live: false,
     },

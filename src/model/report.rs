@@ -133,6 +133,8 @@ impl Trust {
 /// An SSH server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {
+    /// A short name that tells it from the others; `login` and subjects use it.
+    pub label: String,
     /// Its executable.
     pub binary: RootedPath,
     /// Its configuration file; absent for servers without one.
@@ -192,7 +194,7 @@ pub enum LinkKind {
 /// The login proof of one server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Login {
-    /// Its label.
+    /// The server's label.
     pub server: String,
     /// What could be shown.
     pub proof: Proof,

@@ -20,8 +20,11 @@ pub fn log(report: &Report) -> Value {
         }
     }
     let index: BTreeMap<&str, usize> = rules.iter().enumerate().map(|(at, code)| (code.id(), at)).collect();
-    let notifications: Vec<Value> =
-        report.results.iter().flat_map(|result| result.gaps.iter().map(|gap| notification(result.check.name(), gap))).collect();
+    let notifications: Vec<Value> = report
+        .results
+        .iter()
+        .flat_map(|result| result.gaps.iter().map(|gap| notification(result.check.name(), gap)))
+        .collect();
     json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -55,7 +58,10 @@ fn rule(code: &Code) -> Value {
         rule.insert("fullDescription".to_owned(), json!({ "text": info.explanation }));
         rule.insert("help".to_owned(), json!({ "text": info.remediation }));
     } else {
-        rule.insert("shortDescription".to_owned(), json!({ "text": "an indicator of a known backdoor family matched" }));
+        rule.insert(
+            "shortDescription".to_owned(),
+            json!({ "text": "an indicator of a known backdoor family matched" }),
+        );
     }
     rule.insert("defaultConfiguration".to_owned(), json!({ "level": level(code.severity()) }));
     rule.insert("properties".to_owned(), json!({ "class": code.class(), "severity": code.severity() }));
@@ -73,7 +79,10 @@ fn result(finding: &Finding, rule: Option<usize>) -> Value {
     result.insert("message".to_owned(), json!({ "text": finding.message }));
     result.insert("locations".to_owned(), locations(finding).into());
     // Section 3.27.17: what makes this result the same as one of another run.
-    result.insert("partialFingerprints".to_owned(), json!({ "sshproof/v1": format!("{}|{}", finding.code, finding.subject) }));
+    result.insert(
+        "partialFingerprints".to_owned(),
+        json!({ "sshproof/v1": format!("{}|{}", finding.code, finding.subject) }),
+    );
     result.insert(
         "properties".to_owned(),
         json!({ "class": finding.class, "severity": finding.severity, "confidence": finding.confidence,
@@ -105,7 +114,8 @@ fn notification(check: &str, gap: &Gap) -> Value {
     notification.insert("level".to_owned(), if gap.mandatory { "error" } else { "note" }.into());
     notification.insert("message".to_owned(), json!({ "text": format!("{}: {}", gap.subject, gap.reason) }));
     if let Subject::File { path } = &gap.subject {
-        notification.insert("locations".to_owned(), json!([{ "physicalLocation": { "artifactLocation": artifact(path) } }]));
+        notification
+            .insert("locations".to_owned(), json!([{ "physicalLocation": { "artifactLocation": artifact(path) } }]));
     }
     notification.insert("properties".to_owned(), json!({ "check": check, "mandatory": gap.mandatory }));
     notification.into()

@@ -62,7 +62,7 @@ const ALTERED_HOST: &[&str] = &[
 const ALTERED_IMAGE: &[&str] =
     &["Do not boot this image until somebody has explained each change; build it again from signed packages."];
 
-const EXPOSED: &str = "Make the edit that stands at `fix`, reload the server, and scan again with `sshproof scan --check login`.";
+const EXPOSED: &str =
+    "Make the edit that stands at `fix`, reload the server, and scan again with `sshproof scan --check login`.";
 
-const UNSEEN: &str =
-    "Give the scan what it lacked, as each reason under `could not look` says, and scan again: until then this is no pass.";
+const UNSEEN: &str = "Give the scan what it lacked, as each reason under `could not look` says, and scan again: until then this is no pass.";

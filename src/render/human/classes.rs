@@ -68,7 +68,10 @@ fn basis(report: &Report, class: Class, verdict: Verdict) -> String {
     match class {
         Class::Compromise => {
             if alarms == 0 && examined(report, Check::Backdoor) > 0 {
-                parts.push(format!("no indicator of {}", count(report.tool.families, ("known family", "known families"))));
+                parts.push(format!(
+                    "no indicator of {}",
+                    count(report.tool.families, ("known family", "known families"))
+                ));
             }
         }
         Class::Integrity => parts.extend(integrity(report)),

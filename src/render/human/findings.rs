@@ -63,12 +63,18 @@ fn write_group(page: &mut Page, report: &Report, group: &[&Finding]) {
     let tone = if first.severity >= Severity::Medium { Tone::Alarm } else { Tone::Doubt };
     page.hang(&[(first.code.id(), tone)], 0, &format!("  {rank}"));
     let one_remedy = group.iter().all(|finding| finding.remediation == first.remediation);
-    for finding in group.iter().take(IN_FULL) {
+    for (number, finding) in group.iter().take(IN_FULL).enumerate() {
+        if number > 0 {
+            page.gap();
+        }
         page.text(2, &finding.message);
-        write_details(page, report, finding);
-        if !one_remedy || group.len() == 1 {
+        let has_own_fix = write_details(page, report, finding);
+        if !has_own_fix && (!one_remedy || group.len() == 1) {
             fix(page, finding);
         }
+    }
+    if group.len() > 1 {
+        page.gap();
     }
     write_rest(page, group);
     if one_remedy && group.len() > 1 {
@@ -77,8 +83,12 @@ fn write_group(page: &mut Page, report: &Report, group: &[&Finding]) {
     page.field("more", &format!("sshproof explain {}", first.code));
 }
 
-fn write_details(page: &mut Page, report: &Report, finding: &Finding) {
-    page.field("where", &finding.subject.to_string());
+/// Everything but message and remedy; whether that held a remedy made for this very finding.
+fn write_details(page: &mut Page, report: &Report, finding: &Finding) -> bool {
+    let subject = finding.subject.to_string();
+    if !finding.message.contains(&subject) {
+        page.field("where", &subject);
+    }
     let example = counterexample(report, finding);
     for piece in finding.evidence.iter().take(EVIDENCE) {
         if example.is_some() && matches!(piece, Evidence::Counterexample { .. }) {
@@ -89,25 +99,25 @@ fn write_details(page: &mut Page, report: &Report, finding: &Finding) {
         }
     }
     if finding.evidence.len() > EVIDENCE {
-        page.field("", &format!("and {} more pieces of evidence in the JSON report", finding.evidence.len() - EVIDENCE));
-    }
-    if let Some(example) = example {
-        page.field("who", &example.region);
         page.field(
-            "example",
-            &format!("{} from {} by `{}`", example.user, example.from, example.methods.join(",")),
+            "",
+            &format!("and {} more pieces of evidence in the JSON report", finding.evidence.len() - EVIDENCE),
         );
-        if !example.factors.is_empty() {
-            page.field("proves only", &example.factors.join(", "));
-        }
-        for line in &example.decided_by {
-            if !finding.evidence.iter().any(|piece| is_line(piece, line)) {
-                page.field("decided by", line);
-            }
-        }
-        page.field("fix", &example.fix);
-        page.field("try", &example.replay);
     }
+    let Some(example) = example else { return false };
+    page.field("who", &example.region);
+    page.field("example", &format!("{} from {} by `{}`", example.user, example.from, example.methods.join(",")));
+    if !example.factors.is_empty() {
+        page.field("proves only", &example.factors.join(", "));
+    }
+    for line in &example.decided_by {
+        if !finding.evidence.iter().any(|piece| is_line(piece, line)) {
+            page.field("decided by", line);
+        }
+    }
+    page.field("fix", &example.fix);
+    page.field("try", &example.replay);
+    true
 }
 
 /// Whether the deciding line `path:line …` is already shown as evidence.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Page, Tone};
+use super::Page;
 use crate::model::report::Report;
 use crate::model::{Check, Class, Subject};
 
@@ -12,10 +12,9 @@ const NAMED: usize = 8;
 /// Both kinds: those that the answer depends on, and those worth telling.
 pub fn write(page: &mut Page, report: &Report) {
     let merged = merged(report, |_| true);
-    for (mandatory, heading) in [
-        (true, "could not look, and the answer depends on it"),
-        (false, "could not look, worth knowing"),
-    ] {
+    for (mandatory, heading) in
+        [(true, "could not look, and the answer depends on it"), (false, "could not look, worth knowing")]
+    {
         let mut reasons: BTreeMap<(&str, BTreeSet<Check>), Vec<&Subject>> = BTreeMap::new();
         for ((subject, reason), seen) in &merged {
             if seen.mandatory == mandatory {
@@ -33,7 +32,7 @@ pub fn write(page: &mut Page, report: &Report) {
             }
             let many = if subjects.len() > 1 { format!("{}: ", subjects.len()) } else { String::new() };
             page.text(2, &format!("{many}{}", names.join(", ")));
-            page.hang(&[("      ", Tone::Plain)], 6, &format!("{reason} [{}]", checks.join(", ")));
+            page.text(6, &format!("{reason} [{}]", checks.join(", ")));
         }
     }
 }

@@ -76,7 +76,9 @@ fn reason(report: &Report) -> String {
         }
         Verdict::Inconclusive | Verdict::NotApplicable => match gaps::mandatory(report) {
             0 => "nothing was there to be examined, so there is no answer".to_owned(),
-            n => format!("nothing wrong was seen, but the answer depends on {} not seen", count(n, ("thing", "things"))),
+            n => {
+                format!("nothing wrong was seen, but the answer depends on {} not seen", count(n, ("thing", "things")))
+            }
         },
     }
 }

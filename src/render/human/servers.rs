@@ -1,8 +1,11 @@
 //! One line for each server: from the record of its executable down to the processes that run it.
 
-use super::{Page, Tone};
-use crate::model::report::{File, Link, LinkKind, Login, Proof, Report, Server};
+use super::{Page, Tone, count};
 use crate::model::Digest;
+use crate::model::report::{File, Link, LinkKind, Login, Proof, Report, Server};
+
+/// Column of the text beside a label.
+const TEXT: usize = 14;
 
 /// The lines; a host without an SSH server says so.
 pub fn write(page: &mut Page, report: &Report) {
@@ -12,18 +15,20 @@ pub fn write(page: &mut Page, report: &Report) {
     }
     for server in &report.servers {
         let sockets = if server.sockets.is_empty() { "not listening".to_owned() } else { server.sockets.join(", ") };
-        page.hang(&[("  ", Tone::Plain), (&sockets, Tone::Strong)], 16, &chain(report, server).join(" → "));
-        let mut facts = vec![server.started_by.clone()];
-        facts.extend(server.config.iter().map(ToString::to_string));
-        if server.user_server {
-            facts.push("a user's own server: listed and searched, outside the verdict".to_owned());
+        let mut facts = format!("{sockets} · {}", server.started_by);
+        if let Some(config) = &server.config {
+            facts.push_str(&format!(" · {config}"));
         }
-        page.text(16, &facts.join(" · "));
-    }
-    for login in &report.login {
-        page.hang(&[("  ", Tone::Plain), ("logins", Tone::Faint)], 16, &format!("{}: {}", login.server, proof(login)));
-        for assumption in &login.assumptions {
-            page.text(16, &format!("assuming {assumption}"));
+        if server.user_server {
+            facts.push_str(" · a user's own server: listed and searched, outside the verdict");
+        }
+        page.hang(&[("  ", Tone::Plain), (&server.label, Tone::Strong)], TEXT, &facts);
+        page.hang(&[("    chain", Tone::Faint)], TEXT, &chain(report, server).join(" → "));
+        for login in report.login.iter().filter(|login| login.server == server.label) {
+            page.hang(&[("    logins", Tone::Faint)], TEXT, &proof(login));
+            for assumption in &login.assumptions {
+                page.text(TEXT, &format!("assuming {assumption}"));
+            }
         }
     }
 }
@@ -83,9 +88,15 @@ fn short(digest: &Digest) -> String {
 fn proof(login: &Login) -> String {
     let numbers = match (login.authenticators, login.categories) {
         (Some(authenticators), Some(categories)) => {
-            format!(" (weakest way in: {authenticators} authenticators, {categories} categories)")
+            format!(
+                " (weakest way in: {} of {})",
+                count(authenticators as usize, ("authenticator", "authenticators")),
+                count(categories as usize, ("category", "categories"))
+            )
         }
-        (Some(authenticators), None) => format!(" (weakest way in: {authenticators} authenticators)"),
+        (Some(authenticators), None) => {
+            format!(" (weakest way in: {})", count(authenticators as usize, ("authenticator", "authenticators")))
+        }
         _ => String::new(),
     };
     let word = match login.proof {
