@@ -2,6 +2,11 @@
 
 use std::ops::Range;
 
+use goblin::elf::dynamic::{DT_INIT_ARRAYSZ, DT_NEEDED, DT_SONAME};
+use goblin::elf::program_header::PF_X;
+
+use crate::formats::elf::Elf;
+
 /// A view of an ELF file, valid while its bytes are at hand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ElfView<'a> {
@@ -21,6 +26,36 @@ pub struct ElfView<'a> {
     pub imports: Vec<&'a [u8]>,
     /// Defined global or weak dynamic symbols.
     pub exports: Vec<&'a [u8]>,
+}
+
+impl<'a> ElfView<'a> {
+    /// The view of a parsed file.
+    #[must_use]
+    pub fn of(elf: &Elf<'a>) -> Self {
+        let dynamic = elf.dynamic();
+        let name = |offset| dynamic.string(elf, offset);
+        let range = |offset: u64, size: u64| {
+            let start = usize::try_from(offset).ok()?;
+            let bytes = elf.raw().slice(offset, size)?;
+            Some(start..start.checked_add(bytes.len())?)
+        };
+        let sections = elf.sections().iter().filter(|section| section.has_bytes());
+        let loads = elf.loads();
+        Self {
+            sections: sections
+                .filter_map(|section| Some((section.name, range(section.offset, section.size)?)))
+                .collect(),
+            segments: loads
+                .filter_map(|load| Some((range(load.offset, load.file_size)?, load.flags & PF_X != 0)))
+                .collect(),
+            soname: dynamic.value(DT_SONAME).and_then(name),
+            needed: dynamic.values(DT_NEEDED).filter_map(name).collect(),
+            pointer: elf.raw().word_size(),
+            init_array_size: dynamic.value(DT_INIT_ARRAYSZ).unwrap_or(0),
+            imports: elf.imports().collect(),
+            exports: elf.exports().collect(),
+        }
+    }
 }
 
 impl ElfView<'_> {

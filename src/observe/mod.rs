@@ -1,4 +1,138 @@
 //! Builds `Facts` from a host or an image. Touches the machine, knows no policy, judges nothing.
 
+pub mod files;
 pub mod packages;
+pub mod parse;
 pub mod wants;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::facts::{self, Facts, RootFacts};
+use crate::formats::os_release;
+use crate::host::root::Root;
+use crate::knowledge::Knowledge;
+use crate::model::text::escape;
+use crate::model::{Check, Gap, RootedPath, Subject};
+use crate::own;
+
+use files::Looker;
+
+/// Rounds of wanting and looking before we stop asking: the longest chain of includes and libraries is far shorter.
+const MAX_ROUNDS: usize = 256;
+
+/// What to observe.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The root: `/` for the running system, otherwise where an image is mounted.
+    pub root: PathBuf,
+    /// Whether every ELF file beneath the root is searched for byte rules, not just the surface.
+    pub scan_all: bool,
+    /// When to stop looking and report what was not seen.
+    pub deadline: Option<Instant>,
+}
+
+/// How far it got.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress<'a> {
+    /// A new station of the line begins.
+    Station(&'static str),
+    /// This path was just looked at.
+    File(&'a RootedPath),
+}
+
+/// Nothing could be observed at all.
+#[derive(Debug)]
+pub struct ObserveProblem {
+    /// The root.
+    pub root: PathBuf,
+    /// Why it cannot be opened.
+    pub error: io::Error,
+}
+
+impl std::fmt::Display for ObserveProblem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "cannot open {} as the root to examine: {}", self.root.display(), self.error)
+    }
+}
+
+impl std::error::Error for ObserveProblem {}
+
+/// Looks at a host or an image.
+///
+/// # Errors
+/// If the root itself cannot be opened. Everything else that cannot be seen is a gap in the facts.
+pub fn observe(
+    request: &Request,
+    knowledge: &Knowledge,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Facts, ObserveProblem> {
+    let (observed_at, timer) = (own::clock::now(), Instant::now());
+    let problem = |error| ObserveProblem { root: request.root.clone(), error };
+    let live = request.root.as_os_str() == "/";
+    let root = Root::open(&request.root, live).map_err(problem)?;
+    let mut looker = Looker::new(&root, knowledge, request.deadline);
+    let mut facts =
+        RootFacts { path: escape(request.root.as_os_str().as_encoded_bytes()), live, ..RootFacts::default() };
+
+    progress(Progress::Station("looking at files"));
+    look_until_nothing_is_wanted(&mut looker, &mut facts, knowledge, progress);
+    identify(&mut facts);
+
+    progress(Progress::Station("asking the package databases"));
+    let (records, gaps) = packages::observe(&root, &facts.files);
+    facts.packages = records;
+    facts.gaps.extend(gaps);
+
+    Ok(Facts {
+        schema: facts::SCHEMA.to_owned(),
+        observer: env!("CARGO_PKG_VERSION").to_owned(),
+        knowledge: knowledge.date().to_owned(),
+        byte_rules: knowledge.byte_rules().to_owned(),
+        observed_at,
+        duration_ms: u64::try_from(timer.elapsed().as_millis()).unwrap_or(u64::MAX),
+        usage: own::usage::so_far(looker.bytes_read()),
+        kernel: None,
+        roots: vec![facts],
+    })
+}
+
+fn look_until_nothing_is_wanted(
+    looker: &mut Looker<'_>,
+    facts: &mut RootFacts,
+    knowledge: &Knowledge,
+    progress: &mut dyn FnMut(Progress<'_>),
+) {
+    for _ in 0..MAX_ROUNDS {
+        let wants = wants::all(facts, knowledge);
+        match looker.fulfil(wants, &mut facts.files, &mut |path| progress(Progress::File(path))) {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(files::TimeUp { left }) => {
+                stopped(
+                    facts,
+                    &format!("the time allowed for the scan was over, {left} wanted files were not looked at"),
+                );
+                return;
+            }
+        }
+    }
+    stopped(facts, &format!("files wanted further files {MAX_ROUNDS} times over, the rest was not looked at"));
+}
+
+/// Every check misses something then.
+fn stopped(facts: &mut RootFacts, reason: &str) {
+    for check in Check::ALL {
+        facts.gap(check, Gap::mandatory(Subject::Host, reason));
+    }
+}
+
+/// Which system this is.
+fn identify(facts: &mut RootFacts) {
+    let text = |path: &str| facts.files.get(&RootedPath::new(path)?)?.text_bytes();
+    let release = text("/etc/os-release").or_else(|| text("/usr/lib/os-release"));
+    let hostname = text("/etc/hostname").map(|name| escape(name.trim_ascii())).unwrap_or_default();
+    facts.os_release = release.map(|bytes| os_release::parse(&bytes)).unwrap_or_default();
+    facts.hostname = hostname;
+}

@@ -1,0 +1,253 @@
+//! Looks at wanted paths: resolves each inside the root, reads its content at most once, and records what was seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use super::parse;
+use crate::facts::{FileFacts, FileState, FileTable, Look, Role, Want};
+use crate::host::root::{PathProblem, Root};
+use crate::host::snapshot::Snapshot;
+use crate::knowledge::Knowledge;
+use crate::model::{Algorithm, Digest, FileKind, RootedPath, text};
+
+/// Largest file whose content is read, in bytes. OpenSSH's largest library, libcrypto, has 5 MB.
+const MAX_BINARY: u64 = 256 << 20;
+/// Largest configuration file that is kept as text, in bytes.
+const MAX_TEXT: u64 = 16 << 20;
+/// Names taken from one directory.
+const MAX_ENTRIES: usize = 65_536;
+
+/// Digests taken of every file that is read: SHA-256 is the evidence, MD5 is what dpkg records, SHA-1 what indicators
+/// were published as.
+const DIGESTS: [Algorithm; 3] = [Algorithm::Sha256, Algorithm::Md5, Algorithm::Sha1];
+
+/// Looks at paths beneath one root and remembers what it resolved.
+pub struct Looker<'a> {
+    root: &'a Root,
+    knowledge: &'a Knowledge,
+    directories: BTreeMap<RootedPath, Result<RootedPath, PathProblem>>,
+    deadline: Option<Instant>,
+    bytes_read: u64,
+}
+
+/// The deadline passed before every wanted path was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeUp {
+    /// How many were not.
+    pub left: usize,
+}
+
+impl<'a> Looker<'a> {
+    /// A looker that has seen nothing yet.
+    #[must_use]
+    pub const fn new(root: &'a Root, knowledge: &'a Knowledge, deadline: Option<Instant>) -> Self {
+        Self { root, knowledge, directories: BTreeMap::new(), deadline, bytes_read: 0 }
+    }
+
+    /// Content bytes read so far.
+    #[must_use]
+    pub const fn bytes_read(&self) -> u64 {
+        self.bytes_read
+    }
+
+    /// Fulfils `wants`, recording in `table`; `seen` is called after each path. Returns whether anything new was learned,
+    /// so that a caller who asks again after `false` knows that nobody will ever want more.
+    ///
+    /// # Errors
+    /// When the deadline passes.
+    pub fn fulfil(
+        &mut self,
+        wants: Vec<Want>,
+        table: &mut FileTable,
+        seen: &mut dyn FnMut(&RootedPath),
+    ) -> Result<bool, TimeUp> {
+        let mut by_path: BTreeMap<RootedPath, (BTreeSet<Role>, BTreeSet<Look>)> = BTreeMap::new();
+        for want in wants {
+            let known = table.get(&want.path);
+            if known.is_some_and(|file| file.roles.contains(&want.role) && file.looks.contains(&want.look)) {
+                continue;
+            }
+            let (roles, looks) = by_path.entry(want.path).or_default();
+            roles.insert(want.role);
+            looks.insert(want.look);
+        }
+        let wanted = by_path.len();
+        for (done, (path, (roles, looks))) in by_path.into_iter().enumerate() {
+            if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Err(TimeUp { left: wanted.saturating_sub(done) });
+            }
+            self.look(&path, &roles, &looks, table);
+            seen(&path);
+        }
+        Ok(wanted > 0)
+    }
+
+    fn look(&mut self, path: &RootedPath, roles: &BTreeSet<Role>, looks: &BTreeSet<Look>, table: &mut FileTable) {
+        // What cannot be resolved is recorded under the path as asked.
+        let (real, problem) = match self.canonical(path) {
+            Ok(real) => (real, None),
+            Err(problem) => (path.clone(), Some(problem)),
+        };
+        if real != *path {
+            table.links.insert(path.clone(), real.clone());
+        }
+        let file = table.files.entry(real.clone()).or_insert_with(|| {
+            let state = match &problem {
+                Some(problem) => self.unresolved(&real, problem),
+                None => match self.root.lstat(&real) {
+                    Ok(meta) => FileState::Present(meta),
+                    Err(PathProblem::Missing) => FileState::Missing,
+                    Err(problem) => FileState::Unknown(problem.to_string()),
+                },
+            };
+            FileFacts::new(state)
+        });
+        file.roles.extend(roles);
+        if let Some(kind) = file.meta().map(|meta| meta.kind) {
+            for look in looks.difference(&file.looks.clone()) {
+                self.bytes_read += see(self.root, self.knowledge, &real, kind, *look, file);
+            }
+        }
+        file.looks.extend(looks);
+    }
+
+    /// A symbolic link that dangles or loops is there, though what it names is not.
+    fn unresolved(&self, path: &RootedPath, problem: &PathProblem) -> FileState {
+        match (self.root.lstat(path), problem) {
+            (Ok(meta), PathProblem::Loop) if meta.kind == FileKind::Symlink => FileState::Unknown(problem.to_string()),
+            (_, PathProblem::Missing) => FileState::Missing,
+            _ => FileState::Unknown(problem.to_string()),
+        }
+    }
+
+    /// [`Root::canonical`], with the directory's part remembered.
+    fn canonical(&mut self, path: &RootedPath) -> Result<RootedPath, PathProblem> {
+        let Some(parent) = path.parent() else { return Ok(path.clone()) };
+        if !self.directories.contains_key(&parent) {
+            let real = self.root.canonical(&parent);
+            self.directories.insert(parent.clone(), real);
+        }
+        let parent = match self.directories.get(&parent) {
+            Some(Ok(real)) => real,
+            Some(Err(problem)) => return Err(problem.clone()),
+            None => return self.root.canonical(path),
+        };
+        let Some(direct) = parent.join(path.file_name()) else { return self.root.canonical(path) };
+        self.root.canonical_last(&direct)
+    }
+}
+
+/// Looks at what stands at the canonical `path`; the number of content bytes read.
+fn see(root: &Root, knowledge: &Knowledge, path: &RootedPath, kind: FileKind, look: Look, file: &mut FileFacts) -> u64 {
+    let limit = match look {
+        Look::Inode => return 0,
+        Look::Entries => {
+            if kind == FileKind::Directory {
+                match root.list(path, MAX_ENTRIES) {
+                    Ok((names, more)) => {
+                        file.entries = Some(names.iter().map(|name| text::escape(name)).collect());
+                        if more {
+                            file.problem =
+                                Some(format!("has more than {MAX_ENTRIES} entries, the rest was not looked at"));
+                        }
+                    }
+                    Err(problem) => file.problem = Some(problem.to_string()),
+                }
+            }
+            return 0;
+        }
+        Look::Text => MAX_TEXT,
+        Look::Binary => MAX_BINARY,
+    };
+    let snapshot = match Snapshot::read(root, path, limit) {
+        Ok(snapshot) => snapshot,
+        Err(problem) => {
+            file.problem = Some(problem.to_string());
+            return 0;
+        }
+    };
+    let bytes = snapshot.bytes();
+    // The inode that was read, should somebody have replaced the file since it was first looked at.
+    file.state = FileState::Present(snapshot.meta().clone());
+    file.digests = DIGESTS.iter().map(|algorithm| Digest::of(*algorithm, bytes)).collect();
+    if look == Look::Text {
+        file.text = Some(text::escape(bytes));
+    } else {
+        let parsed = parse::binary(bytes, knowledge);
+        file.elf = parsed.elf;
+        file.hits = parsed.hits;
+        file.problem = parsed.problem;
+    }
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the test makes the tree it looks at")]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn path(text: &str) -> RootedPath {
+        RootedPath::new(text).unwrap()
+    }
+
+    fn want(text: &str, look: Look) -> Want {
+        Want { path: path(text), role: Role::Probe, look }
+    }
+
+    fn look(dir: &std::path::Path, wants: &[Want]) -> FileTable {
+        let root = Root::open(dir, false).unwrap();
+        let knowledge = Knowledge::new("2026-01-01", Vec::new());
+        let mut looker = Looker::new(&root, &knowledge, None);
+        let mut table = FileTable::default();
+        assert!(looker.fulfil(wants.to_vec(), &mut table, &mut |_| {}).unwrap());
+        assert!(!looker.fulfil(wants.to_vec(), &mut table, &mut |_| {}).unwrap(), "asked again, it looked again");
+        table
+    }
+
+    #[test]
+    fn a_file_is_found_through_links_and_stands_under_its_canonical_path() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("usr/lib")).unwrap();
+        std::fs::write(dir.path().join("usr/lib/a"), "abc").unwrap();
+        symlink("usr/lib", dir.path().join("lib")).unwrap();
+        symlink("/lib/a", dir.path().join("usr/b")).unwrap();
+        let table = look(dir.path(), &[want("/usr/b", Look::Binary), want("/lib/a", Look::Inode)]);
+        assert_eq!(table.canonical(&path("/usr/b")), Some(&path("/usr/lib/a")));
+        let file = table.get(&path("/lib/a")).unwrap();
+        assert_eq!(file.digest(Algorithm::Sha256), Some(&Digest::of(Algorithm::Sha256, b"abc")));
+        assert_eq!(table.files.len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_file_is_said_and_nothing_outside_the_root_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        nix::unistd::mkfifo(&dir.path().join("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        symlink("loop", dir.path().join("loop")).unwrap();
+        symlink("../../../../../../etc/passwd", dir.path().join("up")).unwrap();
+        symlink("/proc/self/root/etc/passwd", dir.path().join("magic")).unwrap();
+        let sparse = std::fs::File::create(dir.path().join("sparse")).unwrap();
+        sparse.set_len(1 << 40).unwrap();
+        let wants: Vec<Want> =
+            ["/fifo", "/loop", "/up", "/magic", "/sparse", "/none"].iter().map(|at| want(at, Look::Binary)).collect();
+        let table = look(dir.path(), &wants);
+        let problem = |at: &str| table.get(&path(at)).unwrap().problem.clone().unwrap_or_default();
+        assert_eq!(problem("/fifo"), "is a FIFO, a regular file was expected");
+        assert!(problem("/sparse").contains("more than the limit"));
+        assert!(matches!(table.get(&path("/loop")).unwrap().state, FileState::Unknown(_)));
+        for at in ["/up", "/magic", "/none"] {
+            assert_eq!(table.get(&path(at)).unwrap().state, FileState::Missing, "{at}");
+        }
+    }
+
+    #[test]
+    fn a_deadline_says_how_much_was_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::open(dir.path(), false).unwrap();
+        let knowledge = Knowledge::new("2026-01-01", Vec::new());
+        let mut looker = Looker::new(&root, &knowledge, Some(Instant::now()));
+        let wants = vec![want("/a", Look::Inode), want("/b", Look::Inode)];
+        assert_eq!(looker.fulfil(wants, &mut FileTable::default(), &mut |_| {}), Err(TimeUp { left: 2 }));
+    }
+}
