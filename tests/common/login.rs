@@ -16,7 +16,10 @@ pub const UID: u32 = 1000;
 pub const DROP_IN: &str = "/etc/ssh/sshd_config.d/10-two-factor.conf";
 
 /// The PAM line that asks for the code.
-pub const OTP_LINE: &str = "auth required pam_google_authenticator.so";
+pub const OTP_LINE: &str = "auth required pam_google_authenticator.so\n";
+
+/// The line after it, as guides write it: without the line above, it lets everybody through.
+const PERMIT_LINE: &str = "auth required pam_permit.so\n";
 
 /// The seed of her one-time codes, base32 (RFC 4648). Invented.
 const SEED: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
@@ -37,7 +40,7 @@ pub fn two_factor() -> Root {
          PasswordAuthentication no\n\
          PermitRootLogin no\n",
     );
-    root.replace("/etc/pam.d/sshd", "@include common-auth", OTP_LINE);
+    root.replace("/etc/pam.d/sshd", "@include common-auth\n", &format!("{OTP_LINE}{PERMIT_LINE}"));
     root.chroot(&["useradd", "--create-home", "--shell", "/bin/bash", "--uid", &UID.to_string(), USER]);
     enrol(&root);
     root

@@ -122,13 +122,12 @@ impl Host {
     /// Starts an sshd with these arguments in the background, as its unit would, and waits until it listens on `port`.
     /// Returns its pid within the host.
     pub fn start_sshd(&self, port: u16, environment: &[(&str, &str)], arguments: &[&str]) -> i32 {
-        let before = self.listeners(port);
-        assert_eq!(before, 0, "port {port} is taken");
+        assert!(!self.listens(port), "port {port} is taken");
         let mut command = self.command(arguments);
         let output = command.envs(environment.iter().copied()).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         let start = Instant::now();
-        while self.listeners(port) == 0 {
+        while !self.listens(port) {
             assert!(start.elapsed() < PATIENCE, "{arguments:?} does not listen on {port}");
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -140,9 +139,9 @@ impl Host {
         owner.split_whitespace().next().unwrap().trim_start_matches("/proc/").parse().unwrap()
     }
 
-    /// Listening TCP sockets on `port`.
-    fn listeners(&self, port: u16) -> usize {
-        usize::from(self.listening_inode(port).is_some())
+    /// Whether anything listens on TCP `port`.
+    pub fn listens(&self, port: u16) -> bool {
+        self.listening_inode(port).is_some()
     }
 
     /// The inode of a TCP socket that listens on `port`, from the host's `/proc/net/tcp` (proc(5)): the second column is

@@ -129,6 +129,23 @@ impl Root {
         fs::write(&path, bytes).unwrap();
     }
 
+    /// Inverts the lowest bit of the first byte of `marker`, which must be in the file: a change that alters no code.
+    pub fn flip_in(&self, inside: &str, marker: &str) {
+        let bytes = fs::read(self.join(inside)).unwrap();
+        let at = bytes.windows(marker.len()).position(|window| window == marker.as_bytes());
+        self.flip(inside, at.unwrap_or_else(|| panic!("{inside} does not contain {marker:?}")));
+    }
+
+    /// Compiles C into a shared library or program within the root, with the compiler of this machine.
+    pub fn compile(&self, inside: &str, source: &str, flags: &[&str]) {
+        let path = self.join(inside);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let file = scratch().join(format!("{}.c", self.path().file_name().unwrap().to_str().unwrap()));
+        fs::write(&file, source).unwrap();
+        run(Command::new("cc").args(["-O1", "-o"]).arg(&path).arg(&file).args(flags));
+        fs::remove_file(&file).unwrap();
+    }
+
     /// Runs a program of the root in it and returns its standard output; it must succeed.
     pub fn chroot(&self, command: &[&str]) -> String {
         let mut chroot = Command::new("chroot");
