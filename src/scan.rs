@@ -1,1 +1,116 @@
-//! scan
+//! The straight line: discover → read once → observe → facts → check → report.
+
+use std::collections::BTreeSet;
+
+use crate::checks;
+use crate::facts::{Facts, RootFacts, ServerFacts};
+use crate::knowledge::Knowledge;
+use crate::model::report::{self, Host, Report, Tool};
+use crate::model::{Check, CheckResult, Finding};
+use crate::observe::{self, ObserveProblem, Progress, Request};
+use crate::own;
+use crate::policy::Policy;
+
+/// One scan of one host or image: its facts and what they say.
+///
+/// # Errors
+/// If the root cannot be opened: that is our failure to produce findings, not a finding.
+pub fn scan(
+    request: &Request,
+    wanted: &BTreeSet<Check>,
+    knowledge: &Knowledge,
+    policy: &Policy,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<(Facts, Report), ObserveProblem> {
+    let facts = observe::observe(request, knowledge, progress)?;
+    progress(Progress::Station("judging"));
+    let mut report = judge(&facts, wanted, knowledge, policy);
+    report.usage = own::usage::so_far(facts.usage.bytes_read);
+    Ok((facts, report))
+}
+
+/// What the facts say about the wanted checks, by this knowledge and policy.
+#[must_use]
+pub fn judge(facts: &Facts, wanted: &BTreeSet<Check>, knowledge: &Knowledge, policy: &Policy) -> Report {
+    let results: Vec<CheckResult> = Check::ALL
+        .into_iter()
+        .filter(|check| wanted.contains(check))
+        .map(|check| ask(check, facts, knowledge, policy))
+        .collect();
+    let (verdict, classes) = report::verdicts(&results);
+    Report {
+        schema: report::SCHEMA.to_owned(),
+        tool: Tool {
+            name: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            knowledge: knowledge.date().to_owned(),
+            families: knowledge.families().len(),
+        },
+        host: host(facts),
+        started: facts.observed_at,
+        duration_ms: facts.duration_ms,
+        verdict,
+        classes,
+        trust_floor: None,
+        servers: facts.roots.iter().flat_map(|root| &root.servers).map(server).collect(),
+        files: Vec::new(),
+        login: Vec::new(),
+        not_covered: NOT_COVERED.iter().map(|text| (*text).to_owned()).collect(),
+        usage: facts.usage,
+        results,
+    }
+}
+
+/// One check's answer: what it concludes, what the observer could not see for it, and what the site has accepted.
+fn ask(check: Check, facts: &Facts, knowledge: &Knowledge, policy: &Policy) -> CheckResult {
+    let mut result = match check {
+        Check::Backdoor => checks::backdoor::check(facts, knowledge, policy),
+        _ => {
+            let mut result = CheckResult::new(check);
+            result.gap(crate::model::Gap::mandatory(crate::model::Subject::Host, "this check is not built yet"));
+            result
+        }
+    };
+    for observed in facts.roots.iter().flat_map(|root| &root.gaps).filter(|observed| observed.check == check) {
+        result.gap(observed.gap.clone());
+    }
+    let findings = std::mem::take(&mut result.findings);
+    result.findings = findings.into_iter().map(|finding| accepted(finding, facts, policy)).collect();
+    result
+}
+
+/// The finding as the site's exceptions leave it.
+fn accepted(finding: Finding, facts: &Facts, policy: &Policy) -> Finding {
+    policy.exceptions.iter().fold(finding, |finding, exception| exception.apply(finding, facts.observed_at))
+}
+
+/// What user space cannot show, and what this version does not look at; `sshproof explain limits` says more.
+const NOT_COVERED: &[&str] = &[
+    "heap, stack and writable data of processes",
+    "code that was patched in memory (the mapped files are compared, not yet the pages)",
+    "the kernel, and whatever a kernel rootkit hides",
+];
+
+fn host(facts: &Facts) -> Host {
+    let root = facts.roots.first();
+    let kernel_name = facts.kernel.as_ref().map(|kernel| kernel.hostname.clone()).filter(|name| !name.is_empty());
+    let of_root = |pick: fn(&RootFacts) -> String| root.map(pick).unwrap_or_default();
+    Host {
+        name: kernel_name.unwrap_or_else(|| of_root(|root| root.hostname.clone())),
+        os: of_root(|root| root.os_release.get("PRETTY_NAME").cloned().unwrap_or_default()),
+        root: of_root(|root| root.path.clone()),
+        live: root.is_some_and(|root| root.live),
+    }
+}
+
+fn server(server: &ServerFacts) -> report::Server {
+    report::Server {
+        label: server.label.clone(),
+        binary: server.binary.clone(),
+        config: server.config.clone(),
+        started_by: format!("{:?}", server.started_by),
+        sockets: server.sockets.iter().map(|s| std::net::SocketAddr::new(s.address, s.port).to_string()).collect(),
+        pids: server.pids.clone(),
+        user_server: server.user_server,
+    }
+}
