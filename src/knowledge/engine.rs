@@ -8,10 +8,11 @@ use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind, StartKind};
 
-use super::elf::ElfView;
 use super::family::{Content, Family, Group, Kind, Need, Part, Specificity};
 use super::hit::{Hit, Place, Trait};
 use super::pattern::Masked;
+use super::scope;
+use crate::formats::elf::Elf;
 use crate::model::text;
 
 /// Most places recorded of one hit.
@@ -132,7 +133,7 @@ impl Engine {
 
     /// Every rule that the file matches, in the order of the families; at most [`MAX_HITS`].
     #[must_use]
-    pub fn match_bytes(&self, bytes: &[u8], elf: Option<&ElfView<'_>>) -> Vec<Hit> {
+    pub fn match_bytes(&self, bytes: &[u8], elf: Option<&Elf<'_>>) -> Vec<Hit> {
         let mut found = Found {
             places: vec![None; self.slots.len()],
             latest: vec![None; self.slots.len()],
@@ -147,7 +148,7 @@ impl Engine {
         hits.take(MAX_HITS).collect()
     }
 
-    fn verify(&self, probe: &Probe, atom: usize, bytes: &[u8], elf: Option<&ElfView<'_>>, found: &mut Found) {
+    fn verify(&self, probe: &Probe, atom: usize, bytes: &[u8], elf: Option<&Elf<'_>>, found: &mut Found) {
         let Some(slot) = self.slots.get(probe.slot) else { return };
         if found.places.get(probe.slot).is_none_or(Option::is_some) {
             return;
@@ -162,7 +163,7 @@ impl Engine {
             Some(scope) => {
                 let Some(ranges) = found.ranges.get_mut(scope) else { return };
                 let names = self.scopes.get(scope).map_or(&[][..], Vec::as_slice);
-                let ranges = ranges.get_or_insert_with(|| elf.map(|elf| elf.scope(names)).unwrap_or_default());
+                let ranges = ranges.get_or_insert_with(|| elf.map(|elf| scope::ranges(elf, names)).unwrap_or_default());
                 ranges.iter().find(|range| range.start <= place.start && place.end <= range.end).cloned()
             }
         };
@@ -207,7 +208,7 @@ fn is_whole(bytes: &[u8], place: &Range<usize>, bounds: &Range<usize>) -> bool {
 }
 
 impl Rule {
-    fn hit(&self, bytes: &[u8], elf: Option<&ElfView<'_>>, found: &Found) -> Option<Hit> {
+    fn hit(&self, bytes: &[u8], elf: Option<&Elf<'_>>, found: &Found) -> Option<Hit> {
         let content = &self.content;
         if content.elf && elf.is_none() {
             return None;
@@ -248,7 +249,7 @@ impl Rule {
 fn holds(
     group: &Group,
     first_slot: usize,
-    elf: Option<&ElfView<'_>>,
+    elf: Option<&Elf<'_>>,
     found: &Found,
     places: &mut Vec<Range<usize>>,
     traits: &mut Vec<Trait>,
@@ -273,26 +274,27 @@ fn holds(
 }
 
 /// What the file shows of an ELF part, if it is there.
-fn trait_of(part: &Part, elf: &ElfView<'_>) -> Option<Trait> {
+fn trait_of(part: &Part, elf: &Elf<'_>) -> Option<Trait> {
     let named = |name: &[u8], detail: &str| Trait { name: text::escape(name), detail: detail.to_owned() };
     match part {
         Part::Bytes(_) => None,
-        Part::Import(name) => elf.imports.iter().find(|own| **own == name.as_bytes()).map(|own| named(own, "imported")),
-        Part::Export(name) => elf.exports.iter().find(|own| **own == name.as_bytes()).map(|own| named(own, "exported")),
+        Part::Import(name) => elf.imports().find(|own| *own == name.as_bytes()).map(|own| named(own, "imported")),
+        Part::Export(name) => elf.exports().find(|own| *own == name.as_bytes()).map(|own| named(own, "exported")),
         Part::Soname(names) => {
-            let soname = elf.soname?;
+            let soname = scope::soname(elf)?;
             names.iter().any(|name| name.as_bytes() == soname).then(|| named(soname, "DT_SONAME"))
         }
-        Part::NeededOutside(known) => elf
-            .needed
-            .iter()
+        Part::NeededOutside(known) => scope::needed(elf)
             .find(|needed| !known.iter().any(|known| is_known(needed, known)))
             .map(|needed| named(needed, "DT_NEEDED, which the genuine library has not")),
-        Part::InitArrayAbove(pointers) => (elf.init_array_size > pointers.saturating_mul(elf.pointer.max(1)))
-            .then(|| named(b"DT_INIT_ARRAYSZ", &format!("{} bytes", elf.init_array_size))),
+        Part::InitArrayAbove(pointers) => {
+            let size = scope::init_array_size(elf);
+            (size > pointers.saturating_mul(scope::pointer(elf)))
+                .then(|| named(b"DT_INIT_ARRAYSZ", &format!("{size} bytes")))
+        }
         Part::CtorsAbove(pointers) => {
-            let size = elf.section_size(".ctors");
-            (size > pointers.saturating_mul(elf.pointer.max(1))).then(|| named(b".ctors", &format!("{size} bytes")))
+            let size = scope::section_size(elf, ".ctors");
+            (size > pointers.saturating_mul(scope::pointer(elf))).then(|| named(b".ctors", &format!("{size} bytes")))
         }
     }
 }

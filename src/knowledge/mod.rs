@@ -1,6 +1,5 @@
 //! What is known: `signatures/` compiled. Pure: bytes come in as arguments, hits go out.
 
-pub mod elf;
 pub mod embedded;
 pub mod encoding;
 pub mod engine;
@@ -8,6 +7,7 @@ pub mod family;
 pub mod hit;
 pub mod load;
 pub mod pattern;
+pub mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,8 +15,8 @@ use std::fmt;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::formats::elf::Elf;
 use crate::model::{Algorithm, Digest, text};
-pub use elf::ElfView;
 use engine::Engine;
 pub use family::{Family, Indicator, Kind, Specificity};
 pub use hit::{Hit, Place, Trait};
@@ -110,7 +110,7 @@ impl Knowledge {
 
     /// The content rules that a file of these bytes matches. `elf` is the view of the same bytes, if they are ELF.
     #[must_use]
-    pub fn match_bytes(&self, bytes: &[u8], elf: Option<&ElfView<'_>>) -> Vec<Hit> {
+    pub fn match_bytes(&self, bytes: &[u8], elf: Option<&Elf<'_>>) -> Vec<Hit> {
         self.engine.match_bytes(bytes, elf)
     }
 
