@@ -8,7 +8,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::{Deserialize, Serialize};
 
 use crate::formats::elf::{Elf, ElfProblem, ElfRecord};
-use crate::knowledge::elf::ElfView;
 use crate::knowledge::{Hit, Knowledge};
 
 /// All that was understood of one file's content.
@@ -37,6 +36,6 @@ fn understand(bytes: &[u8], knowledge: &Knowledge) -> Parsed {
         Err(ElfProblem::NotElf) => (None, None),
         Err(problem) => (None, Some(problem.to_string())),
     };
-    let hits = knowledge.match_bytes(bytes, elf.as_ref().map(ElfView::of).as_ref());
+    let hits = knowledge.match_bytes(bytes, elf.as_ref());
     Parsed { elf: elf.map(|elf| Box::new(elf.record())), hits: Some(hits), problem }
 }
