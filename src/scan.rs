@@ -56,6 +56,7 @@ pub fn judge(facts: &Facts, wanted: &BTreeSet<Check>, knowledge: &Knowledge, pol
         files: Vec::new(),
         login: Vec::new(),
         not_covered: NOT_COVERED.iter().map(|text| (*text).to_owned()).collect(),
+        sweep: facts.roots.first().and_then(|root| root.sweep),
         usage: facts.usage,
         results,
     }

@@ -83,9 +83,14 @@ pub struct RootFacts {
     pub processes: Vec<ProcessFacts>,
     /// Accounts, groups and the modules' own configuration.
     pub login: LoginFacts,
+    /// What `--scan-all` went through; absent without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<Sweep>,
     /// What the observer could not see, and for which check that matters.
     pub gaps: Vec<ObservationGap>,
 }
+
+pub use crate::model::report::Sweep;
 
 /// A gap met while observing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

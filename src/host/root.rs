@@ -87,6 +87,17 @@ impl Root {
         }
     }
 
+    /// Whether the regular file at `path` begins with `magic`.
+    ///
+    /// # Errors
+    /// As [`PathProblem`] says.
+    pub fn begins_with(&self, path: &RootedPath, magic: &[u8]) -> Result<bool, PathProblem> {
+        let fd = self.open_file(path)?;
+        let mut start = vec![0; magic.len()];
+        let got = nix::sys::uio::pread(&fd, &mut start, 0)?;
+        Ok(got == magic.len() && start == magic)
+    }
+
     /// The inode at `path`, the last component followed too.
     ///
     /// # Errors

@@ -40,8 +40,24 @@ pub struct Report {
     pub login: Vec<Login>,
     /// What no part of this report covers, in plain words.
     pub not_covered: Vec<String>,
+    /// What `--scan-all` went through; absent without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<Sweep>,
     /// What the scan cost.
     pub usage: Usage,
+}
+
+/// How much a search of every file beneath the root went through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sweep {
+    /// Regular files met.
+    pub files: u64,
+    /// Those among them that are ELF, each of them searched.
+    pub elf_files: u64,
+    /// Their sizes together, in bytes.
+    pub elf_bytes: u64,
+    /// Directories and files that could not be entered or read, or hold no files of anyone's; each stands in a gap.
+    pub left_out: u64,
 }
 
 /// The overall verdict of `results` and one for each class of finding. A class fails by its findings, whichever check

@@ -3,6 +3,7 @@
 pub mod files;
 pub mod packages;
 pub mod parse;
+pub mod sweep;
 pub mod wants;
 
 use std::io;
@@ -79,6 +80,10 @@ pub fn observe(
     progress(Progress::Station("looking at files"));
     look_until_nothing_is_wanted(&mut looker, &mut facts, knowledge, progress);
     identify(&mut facts);
+    if request.scan_all {
+        progress(Progress::Station("searching every file"));
+        sweep::sweep(&mut looker, &root, &request.root, &mut facts, progress);
+    }
 
     progress(Progress::Station("asking the package databases"));
     let (records, gaps) = packages::observe(&root, &facts.files);
