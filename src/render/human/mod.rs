@@ -89,6 +89,18 @@ fn foot(page: &mut Page, report: &Report) {
     if !report.not_covered.is_empty() {
         page.field("not covered", &format!("{} (`sshproof explain limits`)", report.not_covered.join("; ")));
     }
+    if let Some(sweep) = &report.sweep {
+        page.field(
+            "searched",
+            &format!(
+                "{} ELF files ({} MiB) among {} files, {} left out",
+                sweep.elf_files,
+                sweep.elf_bytes.div_ceil(1 << 20),
+                sweep.files,
+                sweep.left_out
+            ),
+        );
+    }
     let usage = &report.usage;
     page.field(
         "cost",
