@@ -1,3 +1,5 @@
 //! Pure functions from facts, knowledge and policy to findings: one file, or folder, per question.
 
 pub mod backdoor;
+pub mod provenance;
+pub mod trust;

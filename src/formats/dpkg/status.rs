@@ -50,6 +50,14 @@ impl State {
         !matches!(self, Self::NotInstalled | Self::ConfigFiles)
     }
 
+    /// The state in the three words of `Status`; `None` if they are not three, or the third is unknown.
+    #[must_use]
+    pub fn of(status: &[u8]) -> Option<Self> {
+        let mut words = status.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let state = words.nth(2)?;
+        words.next().is_none().then(|| Self::parse(state)).flatten()
+    }
+
     fn parse(word: &[u8]) -> Option<Self> {
         Some(match word {
             b"not-installed" => Self::NotInstalled,
@@ -102,9 +110,7 @@ impl Entry<'_> {
     /// How far its installation has come; `None` if `Status` is absent or not three known words.
     #[must_use]
     pub fn state(&self) -> Option<State> {
-        let mut words = self.status?.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-        let state = words.nth(2)?;
-        words.next().is_none().then(|| State::parse(state)).flatten()
+        State::of(self.status?)
     }
 
     /// Its configuration files.

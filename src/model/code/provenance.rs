@@ -2,4 +2,107 @@
 
 use super::codes;
 
-codes! { PROVENANCE; }
+codes! { PROVENANCE;
+    DIGEST_MISMATCH = "provenance/digest-mismatch", Integrity, High;
+        "a file that decides logins is not the one that its package recorded";
+        "The content of the file was digested and compared with the digest that the package system recorded when it installed \
+         the package; they differ. Somebody or something replaced or altered the file after that: an intruder, a vendor's \
+         installer, a build copied over the packaged file, a failing disk. The record itself is unsigned with dpkg, so the \
+         reverse holds only weakly: a match does not exclude an intruder who also rewrote the record.";
+        "Do not log in to this host with a password. Keep a copy of the file, compare it with the one in the package fetched \
+         anew from the distribution, then reinstall the package or, if the file's history is not known, the host.";
+        ["dpkg(1), --verify", "deb-md5sums(5)"]
+    UNOWNED_CODE = "provenance/unowned-code", Integrity, High;
+        "code that decides logins belongs to no package";
+        "A server, a library that one loads, a PAM or NSS module, or a program that the configuration names lies on the host, \
+         and no package records it. Locally built servers look like this, and so do implants: nothing on the host tells them \
+         apart. Every package list was searched, links on a merged /usr and below were resolved.";
+        "Find out who put the file there. If it was built locally on purpose, record an exception with owner and date, or \
+         package it.";
+        ["dpkg-query(1), --search"]
+    NO_DIGEST_RECORDED = "provenance/no-digest-recorded", Integrity, Medium;
+        "a package owns the file but records no digest of it";
+        "The package's list names the file, its digest file does not, although dpkg writes a digest for every regular file when \
+         it unpacks a package that lacks them. The line may have been removed to hide a change, or a maintainer script made \
+         the file.";
+        "Compare the file with the one in the package fetched anew from the distribution, and reinstall the package.";
+        ["deb-md5sums(5)"]
+    MISSING_FILE = "provenance/missing-file", Integrity, Medium;
+        "a file that decides logins is recorded by its package and is not there";
+        "The package system recorded the file when it installed the package, and it is gone. Code that was loaded before \
+         still runs in processes, and what takes the file's place on the next start is not what was installed.";
+        "Reinstall the package, and find out who removed the file.";
+        ["dpkg(1), --verify"]
+    CONFIG_CHANGED = "provenance/config-changed", Integrity, Informational;
+        "configuration is not as distributed";
+        "The file is configuration of a package and its content is another than the package distributes. That is the \
+         administrator's right and the normal case for sshd_config(5); what the new content means for logins is the \
+         question of the check `login`.";
+        "Nothing, if the change is known.";
+        ["dpkg(1), conffiles", "ucf(1)", "pam-auth-update(8)"]
+    UNSIGNED_RECORD = "provenance/unsigned-record", Integrity, Informational;
+        "files match their package's record, which nobody signed";
+        "dpkg keeps an MD5 digest of each file and no signature. A match shows that the file is what was installed as long as \
+         nobody with root rights rewrote both. That is the strongest evidence which dpkg has offline; such files are searched \
+         for traces of tampering like files that nobody owns.";
+        "Nothing, if this evidence is enough. Otherwise demand more with `minimum-trust` in sshproof.toml, which makes it a \
+         finding.";
+        ["deb-md5sums(5)"]
+    TRUST_BELOW_POLICY = "provenance/trust-below-policy", Integrity, Medium;
+        "less stands behind files than policy demands";
+        "The policy's `minimum-trust` demands a chain of signatures for every file of code on the way of a login. These files \
+         match only an unsigned record.";
+        "Bring the signed evidence that policy demands to the host, or lower `minimum-trust`.";
+        []
+    DIVERTED = "provenance/diverted", Integrity, Informational;
+        "a file was moved aside on purpose";
+        "dpkg-divert(8) registered that a package's file lies under another name, so that another package, or the \
+         administrator, may put something in its place. What now lies there is judged like any other file.";
+        "Nothing, if the diversion is known.";
+        ["dpkg-divert(1)"]
+    ALTERNATIVE = "provenance/alternative", Integrity, Informational;
+        "a generic name leads to one of several programs on purpose";
+        "update-alternatives(1) registered which program the name means. The program itself is judged like any other file.";
+        "Nothing, if the choice is known.";
+        ["update-alternatives(1)"]
+    ALTERNATIVE_UNRECORDED = "provenance/alternative-unrecorded", Integrity, Low;
+        "a link in /etc/alternatives leads to a program that is no recorded choice";
+        "The name leads through /etc/alternatives, but update-alternatives(1) has no record of the link, or not of this target: \
+         somebody set it by hand. The program itself is judged like any other file.";
+        "Register the program with `update-alternatives --install`, or let `update-alternatives --auto` restore the link.";
+        ["update-alternatives(1)"]
+    MODE_OVERRIDDEN = "provenance/mode-overridden", Integrity, Informational;
+        "owner and mode of a file were changed on purpose";
+        "dpkg-statoverride(1) registered another owner or mode than the package ships, and the file has them.";
+        "Nothing, if the override is known.";
+        ["dpkg-statoverride(1)"]
+    OVERRIDE_VIOLATED = "provenance/override-violated", Integrity, Medium;
+        "owner or mode of a file are not those that the administrator registered";
+        "dpkg-statoverride(1) holds the owner and the mode that this file should have; it has others. Somebody changed them \
+         afterwards, or the override was registered without `--update`.";
+        "Set owner and mode as registered, or register those that are meant.";
+        ["dpkg-statoverride(1)"]
+    PACKAGE_HALF_INSTALLED = "provenance/package-half-installed", Integrity, Medium;
+        "the installation of a package that decides logins was interrupted";
+        "While a package is half installed its files may be of the old version or of the new one, and what is recorded of them \
+         too.";
+        "Finish the installation: `dpkg --configure --pending`, or install the package again.";
+        ["dpkg(1), package states"]
+    PACKAGE_NOT_CONFIGURED = "provenance/package-not-configured", Hygiene, Low;
+        "a package that decides logins is unpacked but not configured";
+        "Its files are in place, its maintainer script has not run or has failed: users, keys or units it needs may be missing, \
+         and a running server is still the old one.";
+        "Finish the installation: `dpkg --configure --pending`.";
+        ["dpkg(1), package states"]
+    PACKAGE_HELD = "provenance/package-held", Hygiene, Informational;
+        "a package that decides logins is on hold";
+        "A held package is not upgraded, not for security either.";
+        "Nothing, if somebody watches over it; else `apt-mark unhold`.";
+        ["apt-mark(8)"]
+    SEVERAL_OWNERS = "provenance/several-owners", Integrity, Informational;
+        "packages disagree about a file";
+        "More than one package lists the file with different digests, and it is what one of them records: an installation was \
+         forced over another package's file.";
+        "Remove one of the packages, or reinstall the one whose file it should be.";
+        ["dpkg(1), --force-overwrite"]
+}

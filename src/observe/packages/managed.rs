@@ -1,14 +1,12 @@
 //! Configuration that no package lists because a tool writes it from a package's template: ucf(1) keeps Debian's
 //! `sshd_config`, pam-auth-update(8) writes `/etc/pam.d/common-*`.
 
-use md5::Digest as _;
-
 use super::Asked;
 use super::out::{Out, path};
 use crate::facts::FileFacts;
 use crate::facts::package::{Manager, Record, RecordKind};
 use crate::formats::dpkg::{pam_auth_update, ucf};
-use crate::model::{Digest, RootedPath};
+use crate::model::{Algorithm, Digest, RootedPath};
 
 /// A file with the template it is made from and the digests of its earlier versions.
 struct Template {
@@ -113,5 +111,5 @@ fn compared(facts: &FileFacts) -> Option<Digest> {
 const MAX_HISTORY: usize = 1000;
 
 fn md5_of(bytes: &[u8]) -> Digest {
-    Digest::Md5(md5::Md5::digest(bytes).into())
+    Digest::of(Algorithm::Md5, bytes)
 }

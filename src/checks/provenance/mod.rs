@@ -1,0 +1,118 @@
+//! Is each file of the surface what its distributor, or the site, signed or recorded?
+//!
+//! `trust` judges a file against its records; here that becomes findings and gaps. How much a match is worth is a fact
+//! about the package system, said once for the host.
+
+mod file;
+mod package;
+mod purpose;
+
+use std::collections::BTreeMap;
+
+use super::trust::{self, Judgement, Unknown};
+use crate::facts::package::Reading;
+use crate::facts::{Facts, RootFacts};
+use crate::model::code::{TRUST_BELOW_POLICY, UNSIGNED_RECORD};
+use crate::model::report::Trust;
+use crate::model::{Check, CheckResult, Evidence, Finding, Gap, RootedPath, Subject};
+use crate::policy::{MinimumTrust, Policy};
+
+/// Answers the question for every root in `facts`.
+#[must_use]
+pub fn check(facts: &Facts, policy: &Policy) -> CheckResult {
+    let mut result = CheckResult::new(Check::Provenance);
+    for root in &facts.roots {
+        check_root(root, policy, &mut result);
+    }
+    result
+}
+
+fn check_root(root: &RootFacts, policy: &Policy, result: &mut CheckResult) {
+    for observed in root.gaps.iter().filter(|observed| observed.check == Check::Provenance) {
+        result.gap(observed.gap.clone());
+    }
+    let mut weak: BTreeMap<Trust, Vec<&RootedPath>> = BTreeMap::new();
+    let mut unowned = Vec::new();
+    for (path, facts) in root.files.surface() {
+        let Some(judgement) = trust::judge(root, path) else { continue };
+        if !matches!(judgement, Judgement::Unknown(Unknown::Absent)) && !file::is_directory(facts) {
+            result.examined += 1;
+            file::check(root, path, facts, &judgement, result);
+            match &judgement {
+                Judgement::Matches(_) if trust::is_code(facts) => {
+                    weak.entry(trust::trust(root, &judgement)).or_default().push(path);
+                }
+                Judgement::Unknown(Unknown::NoDatabase | Unknown::Incomplete) if trust::is_code(facts) => {
+                    unowned.push(path);
+                }
+                _ => {}
+            }
+        }
+    }
+    purpose::check(root, result);
+    package::check(root, result);
+    report_weak(&weak, policy, result);
+    report_databases(root, &unowned, result);
+}
+
+/// How much the matches are worth: said once, or a finding where policy demands more.
+fn report_weak(matches: &BTreeMap<Trust, Vec<&RootedPath>>, policy: &Policy, result: &mut CheckResult) {
+    /// Files named in one finding; the report lists all with their trust.
+    const NAMED: usize = 20;
+    for (trust, paths) in matches.iter().filter(|(trust, _)| **trust > Trust::SiteSigned) {
+        let enough = policy.minimum_trust.accepts(*trust);
+        let code = if enough { UNSIGNED_RECORD } else { TRUST_BELOW_POLICY };
+        let count = match paths.len() {
+            1 => "1 file of code matches".to_owned(),
+            n => format!("{n} files of code match"),
+        };
+        let demand = match policy.minimum_trust {
+            MinimumTrust::BestOffered => "",
+            MinimumTrust::SiteSigned => ", policy demands `site-signed`",
+            MinimumTrust::VendorSigned => ", policy demands `vendor-signed`",
+        };
+        let message =
+            format!("{count} only an unsigned record (`{}`){}", trust.name(), if enough { "" } else { demand });
+        let fact = |path: &&RootedPath| Evidence::Fact { about: path.to_string(), value: trust.name().to_owned() };
+        let mut evidence = paths.iter().take(NAMED).map(fact);
+        let Some(first) = evidence.next() else { continue };
+        let finding = Finding::new(code, Subject::Host, message, first);
+        result.findings.push(evidence.fold(finding, Finding::and));
+    }
+}
+
+/// Databases that are not there, or that we cannot read, and what that keeps us from telling.
+fn report_databases(root: &RootFacts, unowned: &[&RootedPath], result: &mut CheckResult) {
+    let unread = match unowned {
+        [] => String::new(),
+        [one] => format!("; the origin of `{one}` is unknown"),
+        [first, rest @ ..] => format!("; the origin of `{first}` and of {} more files of code is unknown", rest.len()),
+    };
+    if root.packages.systems.is_empty() && result.examined > 0 {
+        let reason = format!("there is no package database beneath `{}`{unread}", root.path);
+        result.gap(Gap::mandatory(Subject::Host, reason));
+    }
+    for database in &root.packages.systems {
+        let name = database.system.name();
+        match database.reading {
+            Reading::Unsupported => {
+                let reason = format!("{name} has a database here, which this version does not read yet{unread}");
+                // Where every file of code has its record in another database, this one is beside the point.
+                let mandatory = !unowned.is_empty();
+                result.gap(Gap { subject: Subject::file(&database.place), reason, mandatory });
+            }
+            Reading::Part if !unowned.is_empty() => {
+                let reason = format!("the database of {name} could be read in part only{unread}");
+                result.gap(Gap::mandatory(Subject::file(&database.place), reason));
+            }
+            Reading::Part => {}
+            Reading::Whole => {
+                let reason = format!(
+                    "{name} records no modes, owners or capabilities of files: whether a set-id bit was added cannot be told \
+                     from its database"
+                );
+                result.gap(Gap::noted(Subject::file(&database.place), reason));
+            }
+        }
+    }
+}
