@@ -1,7 +1,7 @@
 //! How much stands behind each file of the surface: the package record against the bytes, as a judgement, a grade and a
 //! chain of links. Makes no findings: `provenance` does, the other checks ask here what is proven.
 
-use crate::facts::package::{Manager, PackageSystem, Reading, Record, RecordKind};
+use crate::facts::package::{PackageSystem, Reading, Record, RecordKind};
 use crate::facts::{FileFacts, FileState, RootFacts};
 use crate::model::report::{File, Link, LinkKind, Trust};
 use crate::model::{Algorithm, Digest, FileKind, RootedPath};
@@ -187,7 +187,7 @@ pub fn report_files(root: &RootFacts) -> Vec<File> {
             path: path.clone(),
             sha256: content_digest(file, Algorithm::Sha256),
             size: file.meta().map_or(0, |meta| meta.size),
-            package: judgement.record().map(|record| package_label(root, record)),
+            package: judgement.record().and_then(|record| package_label(root, record)),
             trust: trust(root, &judgement),
             chain: chain(root, &judgement),
         });
@@ -230,16 +230,13 @@ pub fn first_gap(chain: &[Link]) -> Option<&Link> {
     chain.iter().find(|link| !link.ok)
 }
 
-/// `name version` of a record's package, as far as known.
+/// `name version` of a record's package, as far as known; `None` if not even its name is (ucf without its registry).
 #[must_use]
-pub fn package_label(root: &RootFacts, record: &Record) -> String {
-    let name = match (&record.kind, record.package.as_str()) {
-        (RecordKind::Managed { by: Manager::Ucf, .. }, "") => "ucf",
-        (_, name) => name,
-    };
-    match root.packages.packages.get(&record.package) {
-        Some(package) if !package.version.is_empty() => format!("{name} {}", package.version),
-        _ => name.to_owned(),
+pub fn package_label(root: &RootFacts, record: &Record) -> Option<String> {
+    let name = &record.package;
+    match root.packages.packages.get(name) {
+        Some(package) if !package.version.is_empty() => Some(format!("{name} {}", package.version)),
+        _ => (!name.is_empty()).then(|| name.clone()),
     }
 }
 

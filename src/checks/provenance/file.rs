@@ -1,7 +1,7 @@
 //! What one file's judgement means.
 
 use crate::checks::trust::{self, Judgement, Unknown, package_label};
-use crate::facts::package::{PackageSystem, RecordKind};
+use crate::facts::package::{PackageSystem, Record, RecordKind};
 use crate::facts::{FileFacts, Role, RootFacts};
 use crate::formats::dpkg::status::State;
 use crate::model::code::{
@@ -21,14 +21,14 @@ pub(super) fn check(
         Judgement::Matches(record) => disagreement(root, path, file, record),
         Judgement::Generated(_) => None,
         Judgement::Differs { record, expected, actual } => {
-            let package = package_label(root, record);
-            let message = format!("`{path}` is not the file that `{package}` records");
+            let package = named(root, record);
+            let message = format!("`{path}` is not the file that {package} records");
             let evidence = digests(*expected, *actual, &record.source);
             Some(with_sha256(Finding::new(DIGEST_MISMATCH, Subject::file(path), message, evidence), path, file))
         }
         Judgement::Changed { record, expected, actual } => {
-            let package = package_label(root, record);
-            let message = format!("`{path}` is not as `{package}` distributes it");
+            let package = named(root, record);
+            let message = format!("`{path}` is not as {package} distributes it");
             let evidence = match expected {
                 Some(expected) => digests(*expected, *actual, &record.source),
                 None => sha256_of(path, file).unwrap_or_else(|| digest_fact(path, *actual)),
@@ -39,13 +39,13 @@ pub(super) fn check(
             if !trust::is_code(file) {
                 return;
             }
-            let package = package_label(root, record);
+            let package = named(root, record);
             if record.source.file_name().ends_with(b".list") {
-                let reason = format!("the digest file of `{package}` is missing, `{path}` cannot be compared");
+                let reason = format!("the digest file of {package} is missing, `{path}` cannot be compared");
                 result.gap(Gap::mandatory(Subject::Package { name: record.package.clone() }, reason));
                 return;
             }
-            let message = format!("`{package}` lists `{path}`, but records no digest of it");
+            let message = format!("{package} lists `{path}`, but records no digest of it");
             let evidence = Evidence::Fact {
                 about: record.source.to_string(),
                 value: format!("no line for `{}`", record.recorded_path),
@@ -67,17 +67,12 @@ pub(super) fn check(
 }
 
 /// Another package records other content for a file that matches one record.
-fn disagreement(
-    root: &RootFacts,
-    path: &RootedPath,
-    file: &FileFacts,
-    matching: &crate::facts::package::Record,
-) -> Option<Finding> {
+fn disagreement(root: &RootFacts, path: &RootedPath, file: &FileFacts, matching: &Record) -> Option<Finding> {
     let others = root.packages.records.get(path)?;
     others.iter().find_map(|other| match trust::against(file, other) {
         Judgement::Differs { record, expected, actual } => {
-            let (one, two) = (package_label(root, matching), package_label(root, record));
-            let message = format!("`{path}` is as `{one}` records, and not as `{two}` does, which lists it too");
+            let (one, two) = (named(root, matching), named(root, record));
+            let message = format!("`{path}` is as {one} records, and not as {two} does, which lists it too");
             let evidence = digests(expected, actual, &record.source);
             Some(Finding::new(SEVERAL_OWNERS, Subject::file(path), message, evidence))
         }
@@ -86,11 +81,11 @@ fn disagreement(
 }
 
 /// A recorded file is not there. Of a package that is itself gone, only configuration may remain, or not.
-fn gone(root: &RootFacts, path: &RootedPath, record: &crate::facts::package::Record) -> Option<Finding> {
+fn gone(root: &RootFacts, path: &RootedPath, record: &Record) -> Option<Finding> {
     let package = root.packages.packages.get(&record.package)?;
     let has_files =
         package.system != PackageSystem::Dpkg || State::of(package.status.as_bytes()).is_none_or(State::has_files);
-    let label = package_label(root, record);
+    let label = named(root, record);
     let evidence = Evidence::Fact {
         about: record.source.to_string(),
         value: record.digest.map_or_else(String::new, |digest| digest.to_string()),
@@ -98,10 +93,10 @@ fn gone(root: &RootFacts, path: &RootedPath, record: &crate::facts::package::Rec
     let subject = Subject::file(path);
     match record.kind {
         RecordKind::File if has_files => {
-            Some(Finding::new(MISSING_FILE, subject, format!("`{path}` of `{label}` is missing"), evidence))
+            Some(Finding::new(MISSING_FILE, subject, format!("`{path}` of {label} is missing"), evidence))
         }
         RecordKind::Conffile | RecordKind::Managed { .. } if has_files => {
-            Some(Finding::new(CONFIG_CHANGED, subject, format!("`{path}` of `{label}` was removed"), evidence))
+            Some(Finding::new(CONFIG_CHANGED, subject, format!("`{path}` of {label} was removed"), evidence))
         }
         _ => None,
     }
@@ -143,6 +138,11 @@ fn unowned(root: &RootFacts, path: &RootedPath, file: &FileFacts) -> Option<Find
         finding.severity = Severity::Informational;
     }
     Some(finding)
+}
+
+/// A record's package in a sentence.
+fn named(root: &RootFacts, record: &Record) -> String {
+    package_label(root, record).map_or_else(|| "its package".to_owned(), |label| format!("`{label}`"))
 }
 
 fn digests(expected: Digest, actual: Digest, source: &RootedPath) -> Evidence {

@@ -86,6 +86,7 @@ fn report_databases(root: &RootFacts, unowned: &[&RootedPath], result: &mut Chec
     let unread = match unowned {
         [] => String::new(),
         [one] => format!("; the origin of `{one}` is unknown"),
+        [first, _] => format!("; the origin of `{first}` and of one more file of code is unknown"),
         [first, rest @ ..] => format!("; the origin of `{first}` and of {} more files of code is unknown", rest.len()),
     };
     if root.packages.systems.is_empty() && result.examined > 0 {

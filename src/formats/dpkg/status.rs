@@ -91,6 +91,8 @@ pub fn parse(bytes: &[u8]) -> (Vec<Entry<'_>>, Problems) {
     let mut problems = Problems::default();
     let mut entries = Vec::new();
     for stanza in stanzas(bytes) {
+        // Read for its problems: what they are about may be what one of the values below hides.
+        stanza.fields(&mut problems);
         match stanza.get(b"Package") {
             Some(name) if is_name(name) => entries.push(Entry {
                 name,
@@ -117,8 +119,8 @@ impl Entry<'_> {
     #[must_use]
     pub fn conffiles(&self) -> (Vec<Conffile>, Problems) {
         let mut problems = Problems::default();
-        // Only now is the stanza read as a whole: of hundreds of packages the fields of a few are wanted.
-        let fields = self.stanza.fields(&mut problems);
+        // Problems of the stanza itself were noted by `parse`.
+        let fields = self.stanza.fields(&mut Problems::default());
         let Some(field) = fields.iter().find(|field| field.name.eq_ignore_ascii_case(b"Conffiles")) else {
             return (Vec::new(), problems);
         };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::out::{Out, path};
 use super::{Aliases, Asked};
-use crate::facts::package::{Database, Diversion, Override, Package, PackageSystem, Reading, Record, RecordKind};
+use crate::facts::package::{Database, Diversion, Override, Package, PackageSystem, Record, RecordKind};
 use crate::formats::dpkg::list::Wanted;
 use crate::formats::dpkg::status::{Entry, State, is_name};
 use crate::formats::dpkg::{diversions, md5sums, statoverride, status};
@@ -37,13 +37,12 @@ pub(super) fn observe(asked: &Asked<'_>, out: &mut Out) {
 
     let info = info.unwrap_or_default();
     let lists: BTreeSet<&[u8]> = info.iter().filter_map(|name| name.strip_suffix(b".list")).collect();
-    entries.report_missing_lists(&lists, out);
     let owners = search_lists(asked, &lists, &diversions, out);
     for (stem, claims) in owners {
         record_package(asked, stem, &claims, &entries, out);
     }
-    let whole = out.gaps.len() == gaps_before;
-    let reading = if whole { Reading::Whole } else { Reading::Part };
+    entries.report_missing_lists(asked, &lists, out);
+    let reading = out.reading_since(gaps_before);
     out.facts.systems.push(Database { system: PackageSystem::Dpkg, place, reading });
 }
 
@@ -104,8 +103,8 @@ impl<'a> Entries<'a> {
     }
 
     /// An installed package without a list: dpkg would take it to own nothing, so files of its would seem to be
-    /// nobody's.
-    fn report_missing_lists(&self, lists: &BTreeSet<&[u8]>, out: &mut Out) {
+    /// nobody's. That matters where code seems to be nobody's.
+    fn report_missing_lists(&self, asked: &Asked<'_>, lists: &BTreeSet<&[u8]>, out: &mut Out) {
         let mut missing = BTreeSet::new();
         for entry in self.by_name.values().flatten() {
             let with_architecture = [entry.name, b":", entry.architecture].concat();
@@ -121,7 +120,7 @@ impl<'a> Entries<'a> {
                 1 => format!("the list of files of the installed package `{first}` is missing"),
                 n => format!("the lists of files of {n} installed packages are missing, `{first}` among them"),
             };
-            out.gap(Subject::file(&path("/var/lib/dpkg/info")), reason);
+            out.gap_if(asked.has_orphans(out), Subject::file(&path("/var/lib/dpkg/info")), reason);
         }
     }
 }
@@ -220,10 +219,8 @@ fn behind_links<'a>(
     elsewhere: &[(&'a [u8], RootedPath)],
 ) -> Vec<(&'a [u8], Claim)> {
     let mut orphans: HashMap<&[u8], &RootedPath> = HashMap::new();
-    for (path, file) in &asked.files.files {
-        if file.meta().is_some() && file.roles.iter().any(|role| role.is_code()) && !owned.contains(path) {
-            orphans.insert(path.file_name(), path);
-        }
+    for path in asked.code().filter(|path| !owned.contains(path)) {
+        orphans.insert(path.file_name(), path);
     }
     let mut found = Vec::new();
     for (stem, recorded) in elsewhere.iter().filter(|(_, recorded)| orphans.contains_key(recorded.file_name())) {

@@ -12,6 +12,7 @@ mod status_d;
 
 use crate::facts::{FileTable, ObservationGap, PackageFacts};
 use crate::host::root::Root;
+use crate::model::RootedPath;
 
 use aliases::Aliases;
 use out::Out;
@@ -38,4 +39,17 @@ struct Asked<'a> {
     root: &'a Root,
     files: &'a FileTable,
     aliases: Aliases,
+}
+
+impl<'a> Asked<'a> {
+    /// The files of code that are there.
+    fn code(&self) -> impl Iterator<Item = &'a RootedPath> + use<'a> {
+        let present = self.files.files.iter().filter(|(_, file)| file.meta().is_some());
+        present.filter(|(_, file)| file.roles.iter().any(|role| role.is_code())).map(|(path, _)| path)
+    }
+
+    /// Whether a file of code has no record so far.
+    fn has_orphans(&self, out: &Out) -> bool {
+        self.code().any(|path| out.facts.records.get(path).is_none_or(Vec::is_empty))
+    }
 }

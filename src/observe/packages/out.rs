@@ -1,5 +1,6 @@
 //! Where the readers of package databases put what they find, and the one way in which they read.
 
+use crate::facts::package::Reading;
 use crate::facts::{ObservationGap, PackageFacts};
 use crate::formats::problem::Problems;
 use crate::host::root::{PathProblem, Root};
@@ -55,9 +56,20 @@ impl Out {
         }
     }
 
+    /// How much of a database was read, if the answer's gaps since then are its.
+    pub(super) fn reading_since(&self, gaps_before: usize) -> Reading {
+        let new = self.gaps.get(gaps_before..).unwrap_or_default();
+        if new.iter().any(|observed| observed.gap.mandatory) { Reading::Part } else { Reading::Whole }
+    }
+
     /// Notes a gap that the answer of `provenance` depends on, once.
     pub(super) fn gap(&mut self, subject: Subject, reason: String) {
-        let gap = ObservationGap { check: Check::Provenance, gap: Gap::mandatory(subject, reason) };
+        self.gap_if(true, subject, reason);
+    }
+
+    /// Notes a gap, once; `mandatory`: whether the answer depends on it.
+    pub(super) fn gap_if(&mut self, mandatory: bool, subject: Subject, reason: String) {
+        let gap = ObservationGap { check: Check::Provenance, gap: Gap { subject, reason, mandatory } };
         if !self.gaps.contains(&gap) {
             self.gaps.push(gap);
         }

@@ -2,7 +2,7 @@
 
 use super::Asked;
 use super::out::{Out, path};
-use crate::facts::package::{Database, Package, PackageSystem, Reading, Record, RecordKind};
+use crate::facts::package::{Database, Package, PackageSystem, Record, RecordKind};
 use crate::formats::dpkg::list::Wanted;
 use crate::formats::dpkg::{md5sums, status};
 use crate::model::text::escape;
@@ -18,15 +18,13 @@ pub(super) fn observe(asked: &Asked<'_>, out: &mut Out) {
     }
     let names = names.unwrap_or_default();
     let wanted = Wanted::new(asked.files.files.keys());
+    // Packages of configuration and data alone may come without one too.
+    let mut without_sums = Vec::new();
     for name in names.iter().filter(|name| !name.ends_with(b".md5sums")) {
         let Some(stanza_path) = place.join(name) else { continue };
         let sums_name = [name.as_slice(), b".md5sums"].concat();
         if names.binary_search(&sums_name).is_err() {
-            // Packages of configuration and data alone come without one too; nothing of theirs can be told.
-            out.gap(
-                Subject::file(&stanza_path),
-                "the package has no `.md5sums` file, its files are unknown".to_owned(),
-            );
+            without_sums.push(stanza_path);
             continue;
         }
         let Some(sums_path) = place.join(&sums_name) else { continue };
@@ -61,7 +59,11 @@ pub(super) fn observe(asked: &Asked<'_>, out: &mut Out) {
             out.facts.records.entry(real).or_default().push(record);
         }
     }
-    let reading = if out.gaps.len() == gaps_before { Reading::Whole } else { Reading::Part };
+    for stanza_path in without_sums {
+        let reason = "the package has no `.md5sums` file, its files are unknown".to_owned();
+        out.gap_if(asked.has_orphans(out), Subject::file(&stanza_path), reason);
+    }
+    let reading = out.reading_since(gaps_before);
     out.facts.systems.push(Database { system: PackageSystem::DpkgStatusD, place, reading });
 }
 

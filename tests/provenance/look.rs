@@ -1,0 +1,78 @@
+//! Facts of a directory tree: the files that a test names, looked at, with the records of their packages.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use sshproof::checks::provenance;
+use sshproof::facts::{Facts, FileFacts, FileState, FileTable, Role, RootFacts};
+use sshproof::host::root::{PathProblem, Root};
+use sshproof::host::snapshot::{ReadProblem, Snapshot};
+use sshproof::model::report::Usage;
+use sshproof::model::{Algorithm, CheckResult, Digest, FileKind, RootedPath, Timestamp};
+use sshproof::observe::packages;
+use sshproof::policy::Policy;
+
+/// Looks at each of `questions` beneath `dir`, in these roles, and at what package databases say of them.
+pub fn look(dir: &Path, questions: &[(RootedPath, BTreeSet<Role>)]) -> RootFacts {
+    let root = Root::open(dir, false).unwrap();
+    let mut files = FileTable::default();
+    for (question, roles) in questions {
+        let real = root.canonical(question).unwrap_or_else(|_| question.clone());
+        if real != *question {
+            files.links.insert(question.clone(), real.clone());
+        }
+        let file = files.files.entry(real.clone()).or_insert_with(|| read(&root, &real));
+        file.roles.extend(roles);
+    }
+    let (packages, gaps) = packages::observe(&root, &files);
+    RootFacts { path: "/".to_owned(), files, packages, gaps, ..RootFacts::default() }
+}
+
+fn read(root: &Root, path: &RootedPath) -> FileFacts {
+    let mut facts = FileFacts {
+        state: FileState::Missing,
+        roles: BTreeSet::new(),
+        looks: BTreeSet::new(),
+        digests: Vec::new(),
+        elf: None,
+        text: None,
+        entries: None,
+        hits: None,
+        problem: None,
+    };
+    match root.stat(path) {
+        Ok(meta) => {
+            let is_directory = meta.kind == FileKind::Directory;
+            facts.state = FileState::Present(meta);
+            match Snapshot::read(root, path, 1 << 30) {
+                Ok(snapshot) => {
+                    facts.digests = [Algorithm::Md5, Algorithm::Sha256].map(|a| Digest::of(a, snapshot.bytes())).into();
+                    if path.as_bytes().starts_with(b"/etc/") {
+                        facts.text = Some(sshproof::model::text::escape(snapshot.bytes()));
+                    }
+                }
+                Err(ReadProblem::NotRegular(_)) if is_directory => {}
+                Err(problem) => facts.problem = Some(problem.to_string()),
+            }
+        }
+        Err(PathProblem::Missing) => {}
+        Err(problem) => facts.state = FileState::Unknown(problem.to_string()),
+    }
+    facts
+}
+
+/// What the check says of one root.
+pub fn judge(root: &RootFacts, policy: &Policy) -> CheckResult {
+    let facts = Facts {
+        schema: sshproof::facts::SCHEMA.to_owned(),
+        observer: String::new(),
+        knowledge: String::new(),
+        byte_rules: String::new(),
+        observed_at: Timestamp(0),
+        duration_ms: 0,
+        usage: Usage::default(),
+        kernel: None,
+        roots: vec![root.clone()],
+    };
+    provenance::check(&facts, policy)
+}
