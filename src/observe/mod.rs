@@ -85,6 +85,8 @@ pub fn observe(
         sweep::sweep(&mut looker, &root, &request.root, &mut facts, progress);
     }
 
+    facts.gaps.extend(wants::gaps(&facts));
+
     progress(Progress::Station("asking the package databases"));
     let (records, gaps) = packages::observe(&root, &facts.files);
     facts.packages = records;

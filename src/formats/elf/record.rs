@@ -17,6 +17,14 @@ const SECTION_LIMIT: usize = 128;
 /// Needed libraries kept. More is a problem that the record states: the closure would have a hole.
 const NEEDED_LIMIT: usize = 1024;
 
+/// Dynamic tags, besides `DT_NEEDED`, that make glibc load a library (elf/dl-deps.c, elf/rtld.c).
+const ALSO_LOADS: [(u64, &str); 4] = [
+    (0x7fff_fffd, "DT_AUXILIARY"),
+    (0x7fff_ffff, "DT_FILTER"),
+    (0x6fff_fefc, "DT_AUDIT"),
+    (0x6fff_fefb, "DT_DEPAUDIT"),
+];
+
 /// Longest interpreter path that the kernel accepts (`PATH_MAX`, fs/binfmt_elf.c).
 const INTERPRETER_LIMIT: u64 = 4096;
 
@@ -47,6 +55,10 @@ pub struct ElfRecord {
     /// `DT_NEEDED`, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needed: Vec<String>,
+    /// Libraries loaded without being needed: `DT_FILTER`, `DT_AUXILIARY`, and the auditors of `DT_AUDIT` and
+    /// `DT_DEPAUDIT`. No program of a distribution has any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_loads: Vec<String>,
     /// `DT_RPATH`, unsplit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rpath: Option<String>,
@@ -135,6 +147,13 @@ impl Elf<'_> {
             .take(NEEDED_LIMIT)
             .filter_map(|offset| text(DT_NEEDED, "DT_NEEDED", offset))
             .collect();
+        let also_loads: Vec<String> = ALSO_LOADS
+            .iter()
+            .flat_map(|(tag, name)| dynamic.values(*tag).take(NEEDED_LIMIT).map(move |offset| (*tag, *name, offset)))
+            .filter_map(|(tag, name, offset)| text(tag, name, offset))
+            // Auditors are a list (ld.so(8), LD_AUDIT).
+            .flat_map(|names| names.split(':').map(str::to_owned).collect::<Vec<_>>())
+            .collect();
         let interpreter = self.interpreter().map(|path| path.map(escape));
         if interpreter == Some(None) {
             problems.push("the interpreter's path is no readable string".into());
@@ -167,6 +186,7 @@ impl Elf<'_> {
             search_directories: if is_loader_name(soname.as_deref()) { self.search_directories() } else { Vec::new() },
             soname,
             needed,
+            also_loads,
             rpath,
             runpath,
             build_id: self.build_id().map(|id| hex(id.get(..id.len().min(64)).unwrap_or_default())),

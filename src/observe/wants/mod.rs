@@ -3,9 +3,13 @@
 //! The observer asks [`all`] again after every round of looking, until nobody wants more: an sshd's ELF facts name the
 //! libraries it needs, sshd_config names what it includes, a PAM stack names its modules. Nobody else decides to open a path.
 
+pub mod closure;
 pub mod knowledge;
+mod loader;
+pub mod nss;
+pub mod search;
 
-use crate::facts::{Look, Role, RootFacts, Want};
+use crate::facts::{Look, ObservationGap, Role, RootFacts, Want};
 use crate::knowledge::Knowledge;
 use crate::model::RootedPath;
 
@@ -14,9 +18,19 @@ use crate::model::RootedPath;
 pub fn all(facts: &RootFacts, knowledge: &Knowledge) -> Vec<Want> {
     let mut wants = identity();
     wants.extend(knowledge::wants(facts, knowledge));
+    wants.extend(closure::wants(facts));
+    wants.extend(nss::wants(facts));
     wants.sort_unstable();
     wants.dedup();
     wants
+}
+
+/// What was wanted and cannot be found or read, once nothing new is wanted.
+#[must_use]
+pub fn gaps(facts: &RootFacts) -> Vec<ObservationGap> {
+    let mut gaps = closure::gaps(facts);
+    gaps.extend(nss::gaps(facts));
+    gaps
 }
 
 /// Which system this is (os-release(5), hostname(5)).
