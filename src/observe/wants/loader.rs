@@ -33,10 +33,10 @@ pub(super) fn text(files: &FileTable, path: &RootedPath, role: Role) -> Known<Ve
     match &file.state {
         FileState::Missing => Known::Absent,
         FileState::Unknown(reason) => Known::Lost(format!("`{path}`: {reason}")),
-        FileState::Present(_) => match (file.text_bytes(), &file.problem) {
-            (Some(text), _) => Known::Here(text),
-            (None, Some(problem)) => Known::Lost(format!("`{path}`: {problem}")),
-            (None, None) => pending(),
+        FileState::Present(_) if !file.looks.contains(&Look::Text) => pending(),
+        FileState::Present(_) => match file.text_bytes() {
+            Some(text) => Known::Here(text),
+            None => Known::Lost(format!("`{path}`: {}", file.problem.as_deref().unwrap_or("it holds no text"))),
         },
     }
 }

@@ -252,8 +252,7 @@ impl Search<'_> {
             FileState::Present(meta) if meta.kind != FileKind::Regular => return Step::Next,
             FileState::Present(_) => {}
         }
-        let looked_into = file.elf.is_some() || file.problem.is_some() || !file.digests.is_empty();
-        if !looked_into {
+        if !file.looks.contains(&Look::Binary) {
             return self.pending(pending());
         }
         // The loader passes over files of another class or machine; at anything that is no ELF file it stops.
