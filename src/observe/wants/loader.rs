@@ -51,6 +51,22 @@ pub(super) fn is_directory(files: &FileTable, path: &RootedPath) -> Known<()> {
     }
 }
 
+/// The names in the directory at `path`.
+pub(super) fn entries(files: &FileTable, path: &RootedPath) -> Known<Vec<Vec<u8>>> {
+    let pending = || Known::Pending(Want { path: path.clone(), role: Role::Probe, look: Look::Entries });
+    let Some(file) = files.get(path) else { return pending() };
+    match &file.state {
+        FileState::Missing => Known::Absent,
+        FileState::Unknown(reason) => Known::Lost(format!("`{path}`: {reason}")),
+        FileState::Present(meta) if meta.kind != FileKind::Directory => Known::Absent,
+        FileState::Present(_) if !file.looks.contains(&Look::Entries) => pending(),
+        FileState::Present(_) => match &file.entries {
+            Some(names) => Known::Here(names.iter().filter_map(|name| unescape(name)).collect()),
+            None => Known::Lost(format!("`{path}`: {}", file.problem.as_deref().unwrap_or("it was not listed"))),
+        },
+    }
+}
+
 /// `path` with every `..` taken as the kernel takes it: after the links before it.
 pub(super) fn physical(files: &FileTable, path: &[u8]) -> Known<RootedPath> {
     let mut done = RootedPath::root();
@@ -202,16 +218,6 @@ impl Loader {
         let reserved: [&[u8]; 7] = [b"c.", b"pthread.", b"rt.", b"m.", b"dl.", b"util.", b"xnet."];
         self.family == Family::Musl
             && name.strip_prefix(b"lib").is_some_and(|rest| reserved.iter().any(|start| rest.starts_with(start)))
-    }
-
-    /// Subdirectories of `glibc-hwcaps` that this machine's glibc knows (sysdeps/*/dl-hwcaps-subdirs.c).
-    pub(super) const fn hwcap_names(&self) -> &'static [&'static str] {
-        match self.machine {
-            EM_X86_64 => &["x86-64-v4", "x86-64-v3", "x86-64-v2"],
-            EM_PPC64 if !self.big_endian => &["power10", "power9"],
-            EM_S390 => &["z17", "z16", "z15", "z14", "z13"],
-            _ => &[],
-        }
     }
 
     /// Names of subdirectories that glibc before 2.37 combined, in this order (elf/dl-hwcaps.c,

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use super::loader::{Family, Known, Loader, is_directory, physical};
+use super::loader::{Family, Known, Loader, entries, is_directory, physical};
 use crate::facts::{FileState, FileTable, Look, Role, Want};
 use crate::formats::elf::ElfRecord;
 use crate::model::text::{escape, unescape};
@@ -192,10 +192,8 @@ impl Search<'_> {
             }
         }
         if self.loader.family == Family::Glibc {
-            if let Some(hwcaps) = directory.join("glibc-hwcaps") {
-                self.variants(&hwcaps, self.loader.hwcap_names(), false);
-            }
-            self.variants(directory, self.loader.legacy_names(), true);
+            self.hwcaps(directory);
+            self.combinations(directory, self.loader.legacy_names());
         }
         match directory.join(self.name) {
             Some(path) => self.candidate(path),
@@ -203,17 +201,29 @@ impl Search<'_> {
         }
     }
 
-    /// Files of our name in the subdirectories `names` of `directory`; `nested`: a later name may lie within an earlier.
-    fn variants(&mut self, directory: &RootedPath, names: &[&str], nested: bool) {
-        match is_directory(self.files, directory) {
-            Known::Here(()) => {}
+    /// Files of our name in any subdirectory of `glibc-hwcaps` (glibc 2.33 and later). Newer loaders know names that older
+    /// ones do not, so all that are there count.
+    fn hwcaps(&mut self, directory: &RootedPath) {
+        let Some(hwcaps) = directory.join("glibc-hwcaps") else { return };
+        match entries(self.files, &hwcaps) {
+            Known::Here(names) => {
+                let paths: Vec<RootedPath> =
+                    names.iter().filter_map(|name| hwcaps.join(name)?.join(self.name)).collect();
+                for path in paths {
+                    self.candidate(path);
+                }
+            }
             Known::Pending(want) => {
                 self.wants.insert(want);
-                return;
             }
-            Known::Absent => return,
-            Known::Lost(reason) => return self.lost.push(reason),
+            Known::Absent => {}
+            Known::Lost(reason) => self.lost.push(reason),
         }
+    }
+
+    /// Files of our name in subdirectories called `names`, and in those of later names within those of earlier ones (glibc
+    /// before 2.37).
+    fn combinations(&mut self, directory: &RootedPath, names: &[&str]) {
         let mut rest = names;
         while let [name, later @ ..] = rest {
             rest = later;
@@ -230,9 +240,7 @@ impl Search<'_> {
                     continue;
                 }
             }
-            if nested {
-                self.variants(&subdirectory, later, true);
-            }
+            self.combinations(&subdirectory, later);
             if let Some(path) = subdirectory.join(self.name) {
                 self.candidate(path);
             }
