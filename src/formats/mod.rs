@@ -15,4 +15,5 @@ pub mod problem;
 pub mod proc;
 pub mod program;
 pub mod sshd_args;
+pub mod sshd_config;
 pub mod unit;

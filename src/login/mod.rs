@@ -2,3 +2,7 @@
 
 pub mod factor;
 pub mod pam;
+pub mod sshd;
+pub mod tree;
+
+pub use tree::{Names, Tree};

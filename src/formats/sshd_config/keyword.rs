@@ -1,0 +1,363 @@
+//! The keywords of sshd_config(5): scope, value, default, and the releases that know them.
+//!
+//! One table, after `keywords[]`, `fill_default_server_options` and `copy_set_server_options` in servconf.c. Order is
+//! that of sshd's own `-T` output.
+
+use super::dialect::{Dialect, Distribution, Version};
+
+/// Where a keyword may stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Outside of Match blocks only.
+    Global,
+    /// Inside of Match blocks too.
+    Match,
+}
+
+/// What values a keyword takes, and how several lines of it go together. Unless said otherwise the first line wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One of these words, in any case; with the word that `-T` prints for it.
+    Choice(&'static [(&'static str, &'static str)]),
+    /// A time in seconds or with units.
+    Time,
+    /// The same, or `none`, which overrides an earlier line.
+    TimeOrNone,
+    /// A number from 0 to 2147483647.
+    Integer,
+    /// A file name; relative ones are taken from the directory that sshd was started in, which we take to be `/`.
+    Path,
+    /// One word.
+    Word,
+    /// The rest of the line, comments and quotes included.
+    Rest,
+    /// The rest of the line: an absolute path with arguments, or `none`.
+    Command,
+    /// A list of key algorithms, with `+`, `-` or `^` relative to the default.
+    KeyAlgorithms,
+    /// The same, signatures of plain keys only.
+    SignatureAlgorithms,
+    /// A list of ciphers, MACs or key exchanges.
+    OtherAlgorithms,
+    /// User patterns; lines accumulate.
+    Users,
+    /// Group patterns; lines accumulate.
+    Groups,
+    /// Names of environment variables; lines accumulate.
+    Environment,
+    /// `NAME=value` words of the first line.
+    SetEnvironment,
+    /// File names of the first line.
+    Files,
+    /// Lists of authentication methods of the first line.
+    Methods,
+    /// Options for public keys.
+    PubkeyOptions,
+    /// A port; lines accumulate.
+    Port,
+    /// An address; lines accumulate.
+    Listen,
+    /// A file name; lines accumulate.
+    HostKey,
+    /// Has no bearing on who may log in: its value is kept as written, unchecked.
+    Unchecked,
+    /// Known to sshd and without effect: deprecated, ignored or not compiled in.
+    Ignored,
+}
+
+/// A keyword.
+#[derive(Debug)]
+pub struct Keyword {
+    /// Its name in lower case.
+    pub name: &'static str,
+    /// Where it may stand.
+    pub scope: Scope,
+    /// What it takes.
+    pub kind: Kind,
+    /// Its value where no line sets it.
+    pub default: &'static str,
+    /// The first release that knows it.
+    pub since: Version,
+    /// The last release that knows it.
+    pub until: Version,
+    /// Only in builds of this distribution.
+    pub only: Option<Distribution>,
+}
+
+impl Keyword {
+    /// The keyword that `name` (any case) stands for, with the scope it has under that name. `None`: sshd calls it a bad
+    /// configuration option.
+    #[must_use]
+    pub fn find(name: &[u8], dialect: Dialect) -> Option<(&'static Self, Scope)> {
+        let name = name.to_ascii_lowercase();
+        let name = std::str::from_utf8(&name).ok()?;
+        if let Some(keyword) = Self::known(name, dialect) {
+            return Some((keyword, keyword.scope));
+        }
+        ALIASES
+            .iter()
+            .filter(|(alias, _, _)| *alias == name)
+            .find_map(|(_, canonical, scope)| Some((Self::known(canonical, dialect)?, *scope)))
+    }
+
+    /// The keyword called `name` itself.
+    #[must_use]
+    pub fn known(name: &str, dialect: Dialect) -> Option<&'static Self> {
+        KEYWORDS.iter().find(|keyword| {
+            keyword.name == name
+                && (keyword.since..=keyword.until).contains(&dialect.version)
+                && keyword.only.is_none_or(|only| only == dialect.distribution)
+        })
+    }
+
+    /// Its default in `dialect`.
+    #[must_use]
+    pub fn default_in(&self, dialect: Dialect) -> &'static str {
+        match self.name {
+            // Before 8.7 it was its own option; `ChallengeResponseAuthentication yes` switched it on.
+            "kbdinteractiveauthentication" if !dialect.at_least(8, 7) => "no",
+            _ => self.default,
+        }
+    }
+}
+
+const YES_NO: &[(&str, &str)] = &[("yes", "yes"), ("no", "no")];
+const FLAG: Kind = Kind::Choice(YES_NO);
+const ROOT_LOGIN: Kind = Kind::Choice(&[
+    ("without-password", "without-password"),
+    ("prohibit-password", "without-password"),
+    ("forced-commands-only", "forced-commands-only"),
+    ("yes", "yes"),
+    ("no", "no"),
+]);
+const RHOSTS: Kind = Kind::Choice(&[("yes", "yes"), ("no", "no"), ("shosts-only", "shosts-only")]);
+const COMPRESSION: Kind = Kind::Choice(&[("yes", "yes"), ("delayed", "yes"), ("no", "no")]);
+const GATEWAY: Kind = Kind::Choice(&[("clientspecified", "clientspecified"), ("yes", "yes"), ("no", "no")]);
+const FORWARDING: Kind =
+    Kind::Choice(&[("yes", "yes"), ("all", "yes"), ("no", "no"), ("remote", "remote"), ("local", "local")]);
+const FAMILY: Kind = Kind::Choice(&[("inet", "inet"), ("inet6", "inet6"), ("any", "any")]);
+
+const FIRST: Version = Version(0, 0);
+const LAST: Version = Version(u8::MAX, u8::MAX);
+
+const fn of(name: &'static str, scope: Scope, kind: Kind, default: &'static str) -> Keyword {
+    Keyword { name, scope, kind, default, since: FIRST, until: LAST, only: None }
+}
+
+impl Keyword {
+    const fn since(mut self, major: u8, minor: u8) -> Self {
+        self.since = Version(major, minor);
+        self
+    }
+
+    const fn until(mut self, major: u8, minor: u8) -> Self {
+        self.until = Version(major, minor);
+        self
+    }
+
+    const fn only(mut self, distribution: Distribution) -> Self {
+        self.only = Some(distribution);
+        self
+    }
+}
+
+use Distribution::Debian;
+use Kind::{Ignored, Integer, KeyAlgorithms, OtherAlgorithms, Path, Rest, Time, Unchecked, Word};
+use Scope::{Global, Match};
+
+/// Every keyword. Aliases stand in [`ALIASES`].
+pub static KEYWORDS: &[Keyword] = &[
+    of("port", Global, Kind::Port, "22"),
+    of("addressfamily", Global, FAMILY, "any"),
+    of("listenaddress", Global, Kind::Listen, ""),
+    of("usepam", Global, FLAG, "no"),
+    of("pamservicename", Match, Word, "sshd").since(9, 8),
+    of("logingracetime", Global, Time, "120"),
+    of("x11displayoffset", Match, Integer, "10"),
+    of("maxauthtries", Match, Integer, "6"),
+    of("maxsessions", Match, Integer, "10"),
+    of("clientaliveinterval", Match, Time, "0"),
+    of("clientalivecountmax", Match, Integer, "3"),
+    of("requiredrsasize", Match, Integer, "1024").since(9, 1),
+    of("unusedconnectiontimeout", Match, Kind::TimeOrNone, "none").since(9, 2),
+    of("permitrootlogin", Match, ROOT_LOGIN, "without-password"),
+    of("ignorerhosts", Match, RHOSTS, "yes"),
+    of("ignoreuserknownhosts", Global, FLAG, "no"),
+    of("hostbasedauthentication", Match, FLAG, "no"),
+    of("hostbasedusesnamefrompacketonly", Match, FLAG, "no"),
+    of("pubkeyauthentication", Match, FLAG, "yes"),
+    of("kerberosauthentication", Match, FLAG, "no"),
+    of("kerberosorlocalpasswd", Global, FLAG, "yes"),
+    of("kerberosticketcleanup", Global, FLAG, "yes"),
+    of("kerberosgetafstoken", Global, Ignored, ""),
+    of("gssapiauthentication", Match, FLAG, "no"),
+    of("gssapicleanupcredentials", Global, FLAG, "yes"),
+    of("gssapikeyexchange", Global, FLAG, "no").only(Debian),
+    of("gssapistrictacceptorcheck", Global, FLAG, "yes"),
+    of("gssapistorecredentialsonrekey", Global, FLAG, "no").only(Debian),
+    of("gssapikexalgorithms", Global, Unchecked, "").only(Debian),
+    of("gssapiusesessioncredcache", Global, Ignored, "").only(Debian),
+    of("passwordauthentication", Match, FLAG, "yes"),
+    of("kbdinteractiveauthentication", Match, FLAG, "yes"),
+    of("challengeresponseauthentication", Global, FLAG, "yes").until(8, 6),
+    of("printmotd", Global, FLAG, "yes"),
+    of("printlastlog", Global, FLAG, "yes"),
+    of("x11forwarding", Match, FLAG, "no"),
+    of("x11uselocalhost", Match, FLAG, "yes"),
+    of("permittty", Match, FLAG, "yes"),
+    of("permituserrc", Match, FLAG, "yes"),
+    of("strictmodes", Global, FLAG, "yes"),
+    of("tcpkeepalive", Global, FLAG, "yes"),
+    of("permitemptypasswords", Match, FLAG, "no"),
+    of("compression", Global, COMPRESSION, "yes"),
+    of("gatewayports", Match, GATEWAY, "no"),
+    of("usedns", Global, FLAG, "no"),
+    of("allowtcpforwarding", Match, FORWARDING, "yes"),
+    of("allowagentforwarding", Match, FLAG, "yes"),
+    of("disableforwarding", Match, FLAG, "no").since(7, 4),
+    of("allowstreamlocalforwarding", Match, FORWARDING, "yes"),
+    of("streamlocalbindunlink", Match, FLAG, "no"),
+    of("exposeauthinfo", Match, FLAG, "no").since(7, 7),
+    of("debianbanner", Global, FLAG, "yes").only(Debian),
+    of("refuseconnection", Match, FLAG, "no").since(9, 9),
+    of("pidfile", Global, Path, "/run/sshd.pid"),
+    of("modulifile", Global, Path, "/etc/ssh/moduli").since(8, 5),
+    of("xauthlocation", Global, Path, "/usr/bin/xauth"),
+    of("ciphers", Global, OtherAlgorithms, ""),
+    of("macs", Global, OtherAlgorithms, ""),
+    of("kexalgorithms", Global, OtherAlgorithms, ""),
+    of("banner", Match, Path, "none"),
+    of("forcecommand", Match, Rest, "none"),
+    of("chrootdirectory", Match, Word, "none"),
+    of("trustedusercakeys", Match, Path, "none"),
+    of("revokedkeys", Match, Path, "none"),
+    of("securitykeyprovider", Global, Unchecked, "internal").since(8, 2),
+    of("sshdsessionpath", Global, Path, "").since(9, 8),
+    of("sshdauthpath", Global, Path, "").since(10, 0),
+    of("authorizedprincipalsfile", Match, Word, "none"),
+    of("versionaddendum", Global, Unchecked, "none"),
+    of("authorizedkeyscommand", Match, Kind::Command, "none"),
+    of("authorizedkeyscommanduser", Match, Word, "none"),
+    of("authorizedprincipalscommand", Match, Kind::Command, "none"),
+    of("authorizedprincipalscommanduser", Match, Word, "none"),
+    of("hostkeyagent", Global, Path, "none"),
+    of("casignaturealgorithms", Match, Kind::SignatureAlgorithms, "").since(7, 9),
+    of("hostbasedacceptedalgorithms", Match, KeyAlgorithms, ""),
+    of("hostkeyalgorithms", Global, KeyAlgorithms, ""),
+    of("pubkeyacceptedalgorithms", Match, KeyAlgorithms, ""),
+    of("loglevel", Match, LOG_LEVEL, "INFO"),
+    of("syslogfacility", Global, Unchecked, "AUTH"),
+    of("authorizedkeysfile", Match, Kind::Files, ".ssh/authorized_keys .ssh/authorized_keys2"),
+    of("hostkey", Global, Kind::HostKey, ""),
+    of("hostcertificate", Global, Kind::HostKey, ""),
+    of("allowusers", Match, Kind::Users, ""),
+    of("denyusers", Match, Kind::Users, ""),
+    of("allowgroups", Match, Kind::Groups, ""),
+    of("denygroups", Match, Kind::Groups, ""),
+    of("acceptenv", Match, Kind::Environment, ""),
+    of("setenv", Match, Kind::SetEnvironment, "").since(7, 8),
+    of("authenticationmethods", Match, Kind::Methods, "any"),
+    of("logverbose", Match, Unchecked, "").since(8, 5),
+    of("channeltimeout", Match, Unchecked, "none").since(9, 2),
+    of("subsystem", Global, Unchecked, ""),
+    of("maxstartups", Global, Unchecked, "10:30:100"),
+    of("persourcemaxstartups", Global, Unchecked, "none").since(8, 5),
+    of("persourcenetblocksize", Global, Unchecked, "32:128").since(8, 5),
+    of("persourcepenalties", Global, Unchecked, "").since(9, 8),
+    of("persourcepenaltyexemptlist", Global, Unchecked, "none").since(9, 8),
+    of("permittunnel", Match, TUNNEL, "no"),
+    of("ipqos", Match, Unchecked, "lowdelay throughput"),
+    of("rekeylimit", Match, Unchecked, "0 0"),
+    of("permitopen", Match, Unchecked, "any"),
+    of("permitlisten", Match, Unchecked, "any").since(7, 8),
+    of("permituserenvironment", Global, Word, "no"),
+    of("pubkeyauthoptions", Match, Kind::PubkeyOptions, "none").since(8, 2),
+    of("fingerprinthash", Global, Unchecked, "SHA256"),
+    of("streamlocalbindmask", Match, Unchecked, "0177"),
+    // Linux has no routing domains: sshd refuses the keyword (`rdomain` in `value`).
+    of("rdomain", Match, Word, "none").since(7, 7),
+    // Read by the evaluator, not stored.
+    of("include", Match, Unchecked, "").since(8, 2),
+    of("match", Match, Unchecked, ""),
+    // Without effect.
+    of("pamauthenticationviakbdint", Global, Ignored, ""),
+    of("serverkeybits", Global, Ignored, ""),
+    of("keyregenerationinterval", Global, Ignored, ""),
+    of("rhostsauthentication", Global, Ignored, ""),
+    of("rhostsrsaauthentication", Match, Ignored, ""),
+    of("rsaauthentication", Match, Ignored, ""),
+    of("kerberostgtpassing", Global, Ignored, ""),
+    of("afstokenpassing", Global, Ignored, ""),
+    of("checkmail", Global, Ignored, ""),
+    of("uselogin", Global, Ignored, ""),
+    of("protocol", Global, Ignored, ""),
+    of("verifyreversemapping", Global, Ignored, ""),
+    of("reversemappingcheck", Global, Ignored, ""),
+    of("authorizedkeysfile2", Match, Ignored, ""),
+    of("useprivilegeseparation", Global, Ignored, ""),
+];
+
+const TUNNEL: Kind =
+    Kind::Choice(&[("no", "no"), ("point-to-point", "point-to-point"), ("ethernet", "ethernet"), ("yes", "yes")]);
+const LOG_LEVEL: Kind = Kind::Choice(&[
+    ("silent", "SILENT"),
+    ("quiet", "QUIET"),
+    ("fatal", "FATAL"),
+    ("error", "ERROR"),
+    ("info", "INFO"),
+    ("verbose", "VERBOSE"),
+    ("debug", "DEBUG"),
+    ("debug1", "DEBUG"),
+    ("debug2", "DEBUG2"),
+    ("debug3", "DEBUG3"),
+]);
+
+/// Other names: alias, the keyword it stands for, and the scope it has under that name.
+pub static ALIASES: &[(&str, &str, Scope)] = &[
+    ("hostdsakey", "hostkey", Global),
+    ("hostbasedacceptedkeytypes", "hostbasedacceptedalgorithms", Match),
+    ("pubkeyacceptedkeytypes", "pubkeyacceptedalgorithms", Match),
+    ("dsaauthentication", "pubkeyauthentication", Global),
+    ("skeyauthentication", "challengeresponseauthentication", Global),
+    ("challengeresponseauthentication", "kbdinteractiveauthentication", Match),
+    ("skeyauthentication", "kbdinteractiveauthentication", Match),
+    ("keepalive", "tcpkeepalive", Global),
+    ("gssapicleanupcreds", "gssapicleanupcredentials", Global),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn check(name: &str, dialect: Dialect, expected: Option<(&str, Scope)>) {
+        let found = Keyword::find(name.as_bytes(), dialect).map(|(keyword, scope)| (keyword.name, scope));
+        assert_eq!(found, expected, "{name} {dialect}");
+    }
+
+    #[test]
+    fn names_depend_on_the_dialect() {
+        let old = Dialect { version: Version(8, 4), distribution: Debian };
+        let new = Dialect { version: Version(9, 9), distribution: Distribution::Upstream };
+        check("UsePAM", Dialect::DEBIAN_12, Some(("usepam", Global)));
+        check("DSAAuthentication", Dialect::DEBIAN_12, Some(("pubkeyauthentication", Global)));
+        check("ChallengeResponseAuthentication", Dialect::DEBIAN_12, Some(("kbdinteractiveauthentication", Match)));
+        check("DebianBanner", new, None);
+        check("RefuseConnection", new, Some(("refuseconnection", Match)));
+        check("RefuseConnection", Dialect::DEBIAN_12, None);
+        check("RequiredRSASize", old, None);
+        check("Nonsense", Dialect::DEBIAN_12, None);
+        assert_eq!(Keyword::find(b"ChallengeResponseAuthentication", old).unwrap().0.kind, FLAG);
+    }
+
+    #[test]
+    fn names_are_unique_and_lower_case() {
+        let mut seen = BTreeSet::new();
+        for keyword in KEYWORDS {
+            assert!(seen.insert(keyword.name), "{} twice", keyword.name);
+            assert_eq!(keyword.name, keyword.name.to_ascii_lowercase());
+        }
+        assert!(ALIASES.iter().all(|(_, canonical, _)| seen.contains(canonical)));
+    }
+}

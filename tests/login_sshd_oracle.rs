@@ -1,0 +1,582 @@
+//! The evaluator of sshd_config against the real `sshd -T -C`: seeded random configurations, every keyword that decides
+//! who may log in. `SSHPROOF_ORACLE_CASES` sets how many (default 1,500), `SSHPROOF_ORACLE_SEED` where to begin.
+//!
+//! sshd is the one of the distribution's package, run within a scratch root of its own with the test's accounts; it opens
+//! no socket.
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
+
+mod common;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use common::mimic::{self, Part, trial};
+use common::root::Root;
+use libtest_mimic::Failed;
+use sshproof::formats::program;
+use sshproof::formats::sshd_config::Dialect;
+use sshproof::login::sshd::{Config, Connection};
+use sshproof::login::tree::Texts;
+use sshproof::model::RootedPath;
+
+const SSHD: &str = "/usr/sbin/sshd";
+
+fn main() -> ExitCode {
+    mimic::run(vec![trial("random_configurations", &[Part::Packages], || random_configurations().unwrap())])
+}
+
+fn random_configurations() -> Result<(), Failed> {
+    let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
+    let count = number("SSHPROOF_ORACLE_CASES", 1_500);
+    let seed = number("SSHPROOF_ORACLE_SEED", 1);
+    let root = Root::stock();
+    let announced = program::identify(&std::fs::read(root.join(SSHD))?).map(|program| program.version);
+    let dialect = announced.as_deref().and_then(Dialect::from_banner).filter(|dialect| dialect.is_compared());
+    let Some(dialect) = dialect else {
+        return Err(format!(
+            "the distribution's sshd is {announced:?}, which no dialect claims to have been compared with"
+        )
+        .into());
+    };
+    prepare(&root);
+    let cases: Vec<Case> = (0..count).map(|index| Case::random(seed + index)).collect();
+    for case in &cases {
+        case.write(&root);
+    }
+    run_sshd(&cases, &root);
+
+    let mut report = String::new();
+    let (mut accepted, mut different) = (0_u64, 0_u64);
+    for case in &cases {
+        let theirs = case.theirs(&root);
+        let ours = case.ours(dialect);
+        accepted += u64::from(theirs.is_ok());
+        let difference = match (&theirs, &ours) {
+            (Ok(theirs), Ok(ours)) => first_difference(theirs, ours),
+            (Err(theirs), Ok(_)) => Some(format!("sshd refuses: {theirs}")),
+            (Ok(_), Err(ours)) => Some(format!("we refuse: {ours}")),
+            (Err(_), Err(_)) => None,
+        };
+        if let Some(difference) = difference {
+            different += 1;
+            if different <= 5 {
+                write!(report, "\nseed {}: {difference}\n{}", case.seed, case.show())?;
+            }
+        }
+    }
+    println!("{count} configurations, {accepted} accepted by sshd, {different} differences");
+    if different > 0 {
+        return Err(format!("{different} of {count} differ{report}").into());
+    }
+    if accepted * 10 < count * 6 {
+        return Err(format!("only {accepted} of {count} accepted: the generator is too wild").into());
+    }
+    Ok(())
+}
+
+/// Values by keyword, in order.
+type Values = BTreeMap<String, Vec<String>>;
+
+fn first_difference(theirs: &Values, ours: &Values) -> Option<String> {
+    for (keyword, value) in ours {
+        let real = theirs.get(keyword).cloned().unwrap_or_default();
+        if real != *value {
+            return Some(format!("{keyword}: sshd {real:?}, we {value:?}"));
+        }
+    }
+    let relevant = ["allowusers", "denyusers", "allowgroups", "denygroups", "acceptenv", "setenv"];
+    relevant
+        .iter()
+        .find(|keyword| theirs.contains_key(**keyword) && !ours.contains_key(**keyword))
+        .map(|keyword| format!("{keyword}: sshd {:?}, we nothing", theirs.get(*keyword)))
+}
+
+/// Gives the root the test's accounts, a host key and files for relative Includes.
+fn prepare(root: &Root) {
+    let accounts = ACCOUNTS.iter().fold(String::new(), |mut text, (name, uid, gid, _)| {
+        let _ = writeln!(text, "{name}:x:{uid}:{gid}::/home/{name}:/bin/sh");
+        text
+    });
+    let groups = GROUPS.iter().fold(String::new(), |mut text, (name, gid)| {
+        let members: Vec<&str> =
+            ACCOUNTS.iter().filter(|account| account.3.contains(name)).map(|account| account.0).collect();
+        let _ = writeln!(text, "{name}:x:{gid}:{}", members.join(","));
+        text
+    });
+    root.write("/etc/passwd", accounts);
+    root.write("/etc/group", groups);
+    root.write("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n");
+    for (name, text) in RELATIVE {
+        root.write(&format!("/etc/ssh/{name}"), text);
+    }
+    root.chroot(&["sh", "-c", "mkdir -p -m 755 /run/sshd && ssh-keygen -q -t ed25519 -N '' -f /cases.key"]);
+}
+
+/// Runs sshd on every case, two at a time.
+fn run_sshd(cases: &[Case], root: &Root) {
+    std::thread::scope(|scope| {
+        for (number, chunk) in cases.chunks(cases.len().div_ceil(2).max(1)).enumerate() {
+            let mut script = "cd /\n".to_owned();
+            for case in chunk {
+                let dir = &case.dir;
+                let options: String = case.options.iter().map(|option| format!(" -o '{option}'")).collect();
+                let _ = writeln!(
+                    script,
+                    "{SSHD} -T -f {dir}/sshd_config -h /cases.key{options} -C '{}' >{dir}/out 2>{dir}/err; \
+                     echo $? >{dir}/status",
+                    case.connection.specification(),
+                );
+            }
+            let path = format!("/script-{number}");
+            root.write(&path, script);
+            scope.spawn(move || root.chroot(&["sh", &path]));
+        }
+    });
+}
+
+/// Name, uid, gid, supplementary groups.
+const ACCOUNTS: &[(&str, u32, u32, &[&str])] = &[
+    ("root", 0, 0, &[]),
+    ("sshd", 100, 65534, &[]),
+    ("alice", 1000, 1000, &["staff", "mfa"]),
+    ("bob", 1001, 1000, &["nomfa"]),
+    ("svc-backup", 1002, 4242, &[]),
+    ("Carol", 1003, 1001, &["staff", "nomfa"]),
+];
+
+/// Name and gid. Group 4242 has no name.
+const GROUPS: &[(&str, u32)] =
+    &[("root", 0), ("users", 1000), ("staff", 1001), ("mfa", 1002), ("nomfa", 1003), ("nogroup", 65534)];
+
+/// Files under `/etc/ssh`, for Includes with a relative name.
+const RELATIVE: &[(&str, &str)] = &[
+    ("relative/10.conf", "PasswordAuthentication no\n"),
+    ("relative/20.conf", "MaxAuthTries 2\nMatch User alice\nPasswordAuthentication yes\n"),
+];
+
+struct Who {
+    user: Option<&'static str>,
+    host: Option<&'static str>,
+    address: Option<&'static str>,
+    local_address: Option<&'static str>,
+    local_port: u16,
+}
+
+impl Who {
+    fn specification(&self) -> String {
+        let mut parts = vec![format!("lport={}", self.local_port)];
+        for (key, value) in
+            [("user", self.user), ("host", self.host), ("addr", self.address), ("laddr", self.local_address)]
+        {
+            parts.extend(value.map(|value| format!("{key}={value}")));
+        }
+        parts.join(",")
+    }
+
+    fn connection(&self) -> Connection<'static> {
+        let bytes = |text: Option<&'static str>| text.map(|text| Cow::Borrowed(text.as_bytes()));
+        let account = self.user.and_then(|user| ACCOUNTS.iter().find(|account| account.0 == user));
+        let groups = account.and_then(|(_, _, gid, more)| {
+            let primary = GROUPS.iter().filter(|group| group.1 == *gid).map(|group| group.0);
+            let names: Vec<Vec<u8>> =
+                primary.chain(more.iter().copied()).map(|name| name.as_bytes().to_vec()).collect();
+            (!names.is_empty()).then_some(Cow::Owned(names))
+        });
+        Connection {
+            user: bytes(self.user),
+            groups,
+            invalid_user: account.is_none(),
+            host: bytes(self.host),
+            address: bytes(self.address),
+            local_address: bytes(self.local_address),
+            local_port: Some(self.local_port),
+            rdomain: None,
+        }
+    }
+}
+
+struct Case {
+    seed: u64,
+    /// Within the root.
+    dir: String,
+    /// File name in `dir` and content.
+    files: Vec<(String, Vec<u8>)>,
+    options: Vec<String>,
+    connection: Who,
+}
+
+impl Case {
+    fn random(seed: u64) -> Self {
+        let dir = format!("/cases/{seed}");
+        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        for _ in 0..8 {
+            random.next();
+        }
+        let mut files = Vec::new();
+        for name in ["inc/20.conf", "inc/10.conf", "inc/deep.inc"] {
+            if random.one_in(2) {
+                let text = file(&mut random, &dir, name == "inc/deep.inc");
+                files.push((name.to_owned(), text));
+            }
+        }
+        files.push(("sshd_config".to_owned(), file(&mut random, &dir, false)));
+        let mut options = Vec::new();
+        while random.one_in(6) {
+            let (keyword, values) = random.pick(SETTINGS);
+            let value = random.pick(values);
+            if !value.contains('\'') && !["AllowUsers", "ForceCommand"].contains(keyword) {
+                let separator = random.pick(&["=", " "]);
+                options.push(format!("{keyword}{separator}{value}"));
+            }
+        }
+        let connection = Who {
+            user: random.maybe(&["alice", "bob", "root", "svc-backup", "Carol", "nobody-here"]),
+            host: random.maybe(&["host.example.org", "10.1.2.3", "EVIL.example.com"]),
+            address: random.maybe(&[
+                "10.1.2.3",
+                "10.200.0.1",
+                "192.0.2.9",
+                "2001:db8::5",
+                "::ffff:10.1.2.3",
+                "UNKNOWN",
+            ]),
+            local_address: random.maybe(&["192.0.2.1", "10.0.0.1", "::1"]),
+            local_port: *random.pick(&[22, 22, 2222]),
+        };
+        Self { seed, dir, files, options, connection }
+    }
+
+    fn write(&self, root: &Root) {
+        for (name, bytes) in &self.files {
+            root.write(&format!("{}/{name}", self.dir), bytes);
+        }
+    }
+
+    fn theirs(&self, root: &Root) -> Result<Values, String> {
+        let read = |name: &str| root.read(&format!("{}/{name}", self.dir));
+        if read("status").trim() != "0" {
+            return Err(read("err"));
+        }
+        let mut values = Values::new();
+        for line in read("out").lines() {
+            let (keyword, value) = line.split_once(' ').unwrap_or((line, ""));
+            values.entry(keyword.to_owned()).or_default().push(value.to_owned());
+        }
+        Ok(values)
+    }
+
+    fn ours(&self, dialect: Dialect) -> Result<Values, String> {
+        let path = |path: String| RootedPath::new(path).unwrap();
+        let own = self.files.iter().map(|(name, bytes)| (path(format!("{}/{name}", self.dir)), bytes.clone()));
+        let relative = RELATIVE.iter().map(|(name, text)| (path(format!("/etc/ssh/{name}")), text.as_bytes().to_vec()));
+        let files: BTreeMap<RootedPath, Vec<u8>> = own.chain(relative).collect();
+        let options: Vec<Vec<u8>> = self.options.iter().map(|option| option.as_bytes().to_vec()).collect();
+        let main = path(format!("{}/sshd_config", self.dir));
+        let config = Config::load(&main, &options, &[], dialect, &Texts(files));
+        assert!(config.unasked.is_empty());
+        let global = config
+            .global()
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+        let effective = global.effective(&self.connection.connection()).map_err(|problem| problem.to_string())?;
+        let mut values = Values::new();
+        for line in effective.lines() {
+            let (keyword, value) = line.text.split_once(' ').unwrap();
+            let value = String::from_utf8(sshproof::model::text::unescape(value).unwrap()).unwrap();
+            values.entry(keyword.to_owned()).or_default().push(value);
+        }
+        Ok(values)
+    }
+
+    fn show(&self) -> String {
+        let mut out = format!("-C {} -o {:?}\n", self.connection.specification(), self.options);
+        for (name, bytes) in &self.files {
+            let _ = writeln!(
+                out,
+                "--- {name}\n{}",
+                String::from_utf8_lossy(bytes).escape_debug().to_string().replace("\\n", "\n")
+            );
+        }
+        out
+    }
+}
+
+/// One random file.
+fn file(random: &mut Random, dir: &str, deep: bool) -> Vec<u8> {
+    let mut text = Vec::new();
+    let mut in_match = false;
+    let end: &[u8] = if random.one_in(12) { b"\r\n" } else { b"\n" };
+    for _ in 0..random.below(if deep { 4 } else { 9 }) {
+        let line = match random.below(100) {
+            0..=17 => {
+                in_match = true;
+                match_line(random)
+            }
+            18..=22 if !deep => {
+                let target = match random.below(6) {
+                    0 => "relative/*.conf".to_owned(),
+                    1 => format!("{dir}/inc/none*"),
+                    2 => format!("{dir}/inc/deep.inc {dir}/inc/??.conf"),
+                    3 => format!("\"{dir}/inc/[12]0.conf\""),
+                    _ => format!("{dir}/inc/deep.inc"),
+                };
+                format!("Include {target}")
+            }
+            23..=25 => random.pick(&["", "# comment", "   ", "\t# x=y"]).to_string(),
+            26 => random.pick(ODD).to_string(),
+            _ => setting(random, in_match),
+        };
+        if random.one_in(10) {
+            text.extend_from_slice(random.pick(&["  ", "\t", " \r"]).as_bytes());
+        }
+        text.extend_from_slice(line.as_bytes());
+        if random.one_in(12) {
+            text.extend_from_slice(random.pick(&[" ", "\t", " \x0c", " # trailing", "\r"]).as_bytes());
+        }
+        if random.one_in(150) {
+            text.extend_from_slice(b" \0 hidden");
+        }
+        text.extend_from_slice(end);
+    }
+    if random.one_in(10) {
+        text.truncate(text.len().saturating_sub(end.len()));
+    }
+    text
+}
+
+fn setting(random: &mut Random, in_match: bool) -> String {
+    loop {
+        let (keyword, values) = random.pick(SETTINGS);
+        if in_match && GLOBAL.contains(keyword) && !random.one_in(60) {
+            continue;
+        }
+        let value = random.pick(values);
+        let keyword = match random.below(6) {
+            0 => keyword.to_lowercase(),
+            1 => keyword.to_uppercase(),
+            2 if random.one_in(4) => format!("\"{keyword}\""),
+            _ => (*keyword).to_owned(),
+        };
+        let value = match random.below(12) {
+            0 if !value.contains([' ', '"', '\'', '/']) => format!("\"{value}\""),
+            1 if !value.contains([' ', '"', '\'', '/']) => format!("'{value}'"),
+            _ => (*value).to_owned(),
+        };
+        let separator = random.pick(&[" ", " ", " ", "=", " = ", "\t", "  "]);
+        return format!("{keyword}{separator}{value}");
+    }
+}
+
+fn match_line(random: &mut Random) -> String {
+    if random.one_in(12) {
+        return random.pick(&["Match all", "Match ALL # x", "match all "]).to_string();
+    }
+    let mut line = random.pick(&["Match", "match", "MATCH"]).to_string();
+    for _ in 0..=random.below(2) {
+        let (name, values) = random.pick(CRITERIA);
+        let value = random.pick(values);
+        let separator = random.pick(&[" ", " ", "=", "  "]);
+        let value = if random.one_in(8) { format!("\"{value}\"") } else { (*value).to_owned() };
+        let _ = write!(line, " {name}{separator}{value}");
+    }
+    line
+}
+
+const CRITERIA: &[(&str, &[&str])] = &[
+    (
+        "User",
+        &["alice", "!alice", "*,!root", "a*,b*", "?ob", "svc-*", "Alice", "'alice'", "alice,", "!root,*", "carol"],
+    ),
+    ("Group", &["staff", "!nomfa", "*,!nomfa", "mfa,staff", "users", "*", "root", "4242"]),
+    ("Host", &["*.example.org", "10.*", "!evil.example.com,*", "EVIL.*", "*"]),
+    (
+        "Address",
+        &[
+            "10.0.0.0/8",
+            "!10.0.0.0/8",
+            "*,!10.0.0.0/8",
+            "10.1.*",
+            "192.0.2.9",
+            "2001:db8::/32",
+            "::ffff:10.1.2.3",
+            "10.1.0.0/16,!10.1.2.3",
+            "0.0.0.0/0",
+        ],
+    ),
+    ("LocalAddress", &["192.0.2.1", "10.0.0.0/8", "::1", "*"]),
+    ("LocalPort", &["22", "2222", "ssh"]),
+    ("user", &["bob", "root"]),
+    ("RDomain", &["*", "vrf1"]),
+];
+
+/// Not allowed in a Match block.
+const GLOBAL: &[&str] = &[
+    "UsePAM",
+    "Port",
+    "LoginGraceTime",
+    "IgnoreUserKnownHosts",
+    "StrictModes",
+    "UseDNS",
+    "DSAAuthentication",
+    "KerberosOrLocalPasswd",
+    "GSSAPIKeyExchange",
+    "GSSAPIStrictAcceptorCheck",
+    "DebianBanner",
+    "PermitUserEnvironment",
+    "HostKeyAlgorithms",
+    "UsePrivilegeSeparation",
+    "PidFile",
+    "KeepAlive",
+];
+
+const YES_NO: &[&str] = &["yes", "no", "yes", "no", "Yes", "NO"];
+
+const SETTINGS: &[(&str, &[&str])] = &[
+    ("UsePAM", YES_NO),
+    ("Port", &["22", "2222", "8022", "ssh"]),
+    ("LoginGraceTime", &["30", "1m30s", "0", "2H"]),
+    ("MaxAuthTries", &["1", "6", "+3", "0"]),
+    ("RequiredRSASize", &["2048", "4096"]),
+    ("PermitRootLogin", &["yes", "no", "prohibit-password", "without-password", "forced-commands-only"]),
+    ("IgnoreRhosts", &["yes", "no", "shosts-only"]),
+    ("IgnoreUserKnownHosts", YES_NO),
+    ("HostbasedAuthentication", YES_NO),
+    ("HostbasedUsesNameFromPacketOnly", YES_NO),
+    ("PubkeyAuthentication", YES_NO),
+    ("DSAAuthentication", YES_NO),
+    ("KerberosAuthentication", YES_NO),
+    ("KerberosOrLocalPasswd", YES_NO),
+    ("GSSAPIAuthentication", YES_NO),
+    ("GSSAPIKeyExchange", YES_NO),
+    ("GSSAPIStrictAcceptorCheck", YES_NO),
+    ("PasswordAuthentication", YES_NO),
+    ("PasswordAuthentication", YES_NO),
+    ("KbdInteractiveAuthentication", YES_NO),
+    ("ChallengeResponseAuthentication", YES_NO),
+    ("SKeyAuthentication", YES_NO),
+    ("PermitEmptyPasswords", YES_NO),
+    ("StrictModes", YES_NO),
+    ("UseDNS", YES_NO),
+    ("ExposeAuthInfo", YES_NO),
+    ("DebianBanner", YES_NO),
+    ("KeepAlive", YES_NO),
+    ("PermitUserEnvironment", &["yes", "no", "LANG,LC_*"]),
+    ("ForceCommand", &["/bin/true", "echo a # b", "none", "\"a b\" c", "NONE"]),
+    ("ChrootDirectory", &["/srv/%u", "none", "\"/srv/a b\""]),
+    ("Banner", &["none", "/etc/issue.net", "NONE"]),
+    ("PidFile", &["none", "/run/x.pid"]),
+    ("TrustedUserCAKeys", &["/etc/ssh/ca.pub", "none"]),
+    ("RevokedKeys", &["/etc/ssh/revoked", "none"]),
+    ("AuthorizedPrincipalsFile", &["/etc/ssh/principals/%u", "none"]),
+    ("AuthorizedKeysCommand", &["/bin/keys %u # x", "none", "none"]),
+    ("AuthorizedKeysCommandUser", &["nobody", "root"]),
+    ("AuthorizedPrincipalsCommand", &["/bin/principals", "none"]),
+    ("AuthorizedPrincipalsCommandUser", &["nobody"]),
+    ("AuthorizedKeysFile", &["none", ".ssh/authorized_keys", "/etc/keys/%u .ssh/k2", "'a b' c"]),
+    ("CASignatureAlgorithms", &["ssh-ed25519", "+ssh-rsa", "-ecdsa*", "^rsa-sha2-256", "*"]),
+    ("HostbasedAcceptedAlgorithms", &["ssh-ed25519", "-*cert*", "+ssh-dss"]),
+    (
+        "PubkeyAcceptedAlgorithms",
+        &["sk-*", "ssh-ed25519,rsa-sha2-512", "+ssh-rsa", "-ssh-*", "^ecdsa-sha2-nistp521", "*cert*", "nonsense", "-*"],
+    ),
+    ("PubkeyAcceptedKeyTypes", &["ssh-ed25519", "rsa-sha2-*"]),
+    ("HostKeyAlgorithms", &["ssh-ed25519", "-rsa*"]),
+    ("AllowUsers", &["alice bob", "*@10.0.0.0/8", "'x y' bob", "!bob", "alice", "a@b@10.*"]),
+    ("DenyUsers", &["root", "bob@192.0.2.*", "a b c"]),
+    ("AllowGroups", &["staff mfa", "users"]),
+    ("DenyGroups", &["nomfa", "a\\ b"]),
+    ("AcceptEnv", &["LANG LC_*", "X"]),
+    ("SetEnv", &["A=b", "A=b C=d", "'E=f g'"]),
+    (
+        "AuthenticationMethods",
+        &[
+            "publickey,password",
+            "any",
+            "publickey",
+            "publickey,keyboard-interactive",
+            "publickey password",
+            "password,password",
+            "keyboard-interactive:pam",
+            "publickey,keyboard-interactive:pam password,publickey",
+            "hostbased",
+            "gssapi-with-mic gssapi-keyex",
+            "none",
+            "publickey,",
+        ],
+    ),
+    ("AuthenticationMethods", &["publickey,password", "publickey,keyboard-interactive"]),
+    ("PubkeyAuthOptions", &["none", "touch-required", "verify-required", "verify-required touch-required"]),
+    ("LogLevel", &["VERBOSE", "debug", "info"]),
+    ("PermitTTY", YES_NO),
+    ("DisableForwarding", YES_NO),
+    ("AllowTcpForwarding", &["yes", "no", "local", "all"]),
+    ("UsePrivilegeSeparation", &["sandbox", "yes no"]),
+    ("RSAAuthentication", YES_NO),
+    ("ClientAliveInterval", &["30", "5m"]),
+];
+
+/// Lines that are refused, skipped or read in an unexpected way.
+const ODD: &[&str] = &[
+    "PasswordAuthentication maybe",
+    "PasswordAuthentication",
+    "Nonsense yes",
+    "Password\"Authentication no",
+    "PasswordAuthentication==no",
+    "=PasswordAuthentication no",
+    "PasswordAuthentication no yes",
+    "Banner 'x",
+    "Match User alice, bob",
+    "Match Address 10.0.0.1/8",
+    "Match User alice all",
+    "Match",
+    "Match User",
+    "Match Final all",
+    "Match \"\" x",
+    "RDomain none",
+    "Include",
+    "MaxAuthTries -1",
+    "LoginGraceTime 1x",
+    "AllowUsers root@10.0.0.1/8",
+    "AllowUsers ''",
+    "AcceptEnv A=b",
+    "AuthenticationMethods publickey any",
+    "AuthenticationMethods # none",
+    "AllowUsers # none",
+    "KerberosGetAFSToken yes",
+    "GSSAPIUseSessionCredCache yes",
+    "\x0c",
+    "AuthorizedKeysCommand relative",
+    "UsePAM 'yes'",
+    "ForceCommand it's",
+];
+
+/// A xorshift generator: the same seed gives the same configuration on every machine.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        (self.next() >> 11) % limit
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        let index = self.below(items.len() as u64);
+        &items[usize::try_from(index).unwrap()]
+    }
+
+    fn maybe(&mut self, items: &[&'static str]) -> Option<&'static str> {
+        (!self.one_in(10)).then(|| *self.pick(items))
+    }
+}
