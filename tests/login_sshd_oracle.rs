@@ -25,7 +25,11 @@ use sshproof::model::RootedPath;
 const SSHD: &str = "/usr/sbin/sshd";
 
 fn main() -> ExitCode {
-    mimic::run(vec![trial("random_configurations", &[Part::Packages], || random_configurations().unwrap())])
+    mimic::run(vec![trial("random_configurations", &[Part::Packages], || {
+        if let Err(failed) = random_configurations() {
+            panic!("{}", failed.message().unwrap_or_default());
+        }
+    })])
 }
 
 fn random_configurations() -> Result<(), Failed> {
@@ -109,6 +113,7 @@ fn prepare(root: &Root) {
     root.write("/etc/passwd", accounts);
     root.write("/etc/group", groups);
     root.write("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n");
+    root.write("/etc/services", "ssh 22/tcp\n");
     for (name, text) in RELATIVE {
         root.write(&format!("/etc/ssh/{name}"), text);
     }

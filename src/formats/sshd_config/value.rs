@@ -225,7 +225,7 @@ pub fn integer(text: &[u8]) -> Option<u32> {
     (number == 0 || !text.starts_with('-')).then_some(number)
 }
 
-/// A port: a number up to 65535, or `ssh`, the one service name that is known everywhere (`a2port`).
+/// A port: a number up to 65535, or `ssh` (`a2port`). sshd looks names up in services(5); we know that one only.
 #[must_use]
 pub fn port(text: &[u8]) -> Option<u16> {
     if text == b"ssh" {

@@ -1,0 +1,134 @@
+//! Which combinations of patterns some name satisfies, each with a shortest such name.
+//!
+//! The patterns run in parallel over one word, each as a set of positions (a glob of n bytes has n + 1). A breadth-first
+//! search over the joint states meets every reachable combination, and meets it first with a shortest word.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// One combination: for each pattern whether it matches, and a shortest name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Combination {
+    /// In the order of the patterns.
+    pub signs: Vec<bool>,
+    /// The name.
+    pub witness: Vec<u8>,
+}
+
+/// More joint states than this are not searched.
+const MAX_STATES: usize = 20_000;
+
+/// Longest pattern, in bytes, so that a set of positions fits a word of the machine.
+const MAX_PATTERN: usize = 63;
+
+/// Every combination that some non-empty name over printable bytes satisfies. `None`: there are too many, or a pattern
+/// is too long; nothing may then be concluded.
+#[must_use]
+pub fn combinations(patterns: &[&[u8]]) -> Option<Vec<Combination>> {
+    if patterns.iter().any(|pattern| pattern.len() > MAX_PATTERN) {
+        return None;
+    }
+    let alphabet = alphabet(patterns);
+    let start: Vec<u64> = patterns.iter().map(|pattern| closed(pattern, 1)).collect();
+    let mut seen: BTreeSet<Vec<u64>> = BTreeSet::from([start.clone()]);
+    let mut queue: VecDeque<(Vec<u64>, Vec<u8>)> = VecDeque::from([(start, Vec::new())]);
+    let mut found: BTreeMap<Vec<bool>, Vec<u8>> = BTreeMap::new();
+    while let Some((states, word)) = queue.pop_front() {
+        if !word.is_empty() {
+            let signs: Vec<bool> =
+                states.iter().zip(patterns).map(|(state, pattern)| state >> pattern.len() & 1 == 1).collect();
+            found.entry(signs).or_insert_with(|| word.clone());
+        }
+        for byte in &alphabet {
+            let next: Vec<u64> =
+                states.iter().zip(patterns).map(|(state, pattern)| step(pattern, *state, *byte)).collect();
+            // The start is met with the empty word, which is no name: let it be met again.
+            if seen.insert(next.clone()) || word.is_empty() {
+                if seen.len() > MAX_STATES {
+                    return None;
+                }
+                let mut longer = word.clone();
+                longer.push(*byte);
+                queue.push_back((next, longer));
+            }
+        }
+    }
+    Some(found.into_iter().map(|(signs, witness)| Combination { signs, witness }).collect())
+}
+
+/// Positions reachable from the set `state` after `byte`.
+#[must_use]
+pub fn step(pattern: &[u8], state: u64, byte: u8) -> u64 {
+    let mut next = 0;
+    for (index, wanted) in pattern.iter().enumerate() {
+        if state >> index & 1 == 1 {
+            match wanted {
+                b'*' => next |= 1 << index,
+                b'?' => next |= 1 << (index + 1),
+                wanted if *wanted == byte => next |= 1 << (index + 1),
+                _ => {}
+            }
+        }
+    }
+    closed(pattern, next)
+}
+
+/// The set `state` with every position that is reached by letting a `*` stand for nothing.
+#[must_use]
+pub fn closed(pattern: &[u8], mut state: u64) -> u64 {
+    for (index, byte) in pattern.iter().enumerate() {
+        if *byte == b'*' && state >> index & 1 == 1 {
+            state |= 1 << (index + 1);
+        }
+    }
+    state
+}
+
+/// Every byte that a pattern names, and one that none does.
+fn alphabet(patterns: &[&[u8]]) -> BTreeSet<u8> {
+    let mut named: BTreeSet<u8> = patterns
+        .iter()
+        .flat_map(|pattern| pattern.iter().copied())
+        .filter(|byte| !matches!(byte, b'*' | b'?'))
+        .collect();
+    if let Some(fresh) = (b'a'..=b'z').rev().chain(b'0'..=b'9').chain(b'A'..=b'Z').find(|byte| !named.contains(byte)) {
+        named.insert(fresh);
+    }
+    named
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::sshd_config::pattern;
+
+    fn check(patterns: &[&str], expected: &[&str]) {
+        let patterns: Vec<&[u8]> = patterns.iter().map(|pattern| pattern.as_bytes()).collect();
+        let found = combinations(&patterns).unwrap();
+        let shown: Vec<String> = found
+            .iter()
+            .map(|one| {
+                let signs: String = one.signs.iter().map(|sign| if *sign { '+' } else { '-' }).collect();
+                format!("{signs} {}", String::from_utf8_lossy(&one.witness))
+            })
+            .collect();
+        assert_eq!(shown, expected);
+        for one in &found {
+            let signs: Vec<bool> = patterns.iter().map(|pattern| pattern::matches(&one.witness, pattern)).collect();
+            assert_eq!(signs, one.signs);
+        }
+    }
+
+    #[test]
+    fn every_possible_combination_has_a_shortest_name() {
+        check(&[], &[" z"]);
+        check(&["*"], &["+ z"]);
+        check(&["a*", "*b"], &["-- z", "-+ b", "+- a", "++ ab"]);
+        check(&["svc-*", "svc-web"], &["-- z", "+- svc-", "++ svc-web"]);
+        check(&["?", "??"], &["-- zzz", "-+ zz", "+- z"]);
+    }
+
+    #[test]
+    fn what_is_too_long_is_not_concluded_from() {
+        assert_eq!(combinations(&[&[b'a'; 64]]), None);
+    }
+}
