@@ -4,6 +4,7 @@
 
 pub mod deb822;
 pub mod dpkg;
+pub mod duo;
 pub mod elf;
 pub mod envfile;
 pub mod ldcache;
@@ -11,6 +12,7 @@ pub mod ldconf;
 pub mod lines;
 pub mod nsswitch;
 pub mod os_release;
+pub mod pam;
 pub mod problem;
 pub mod proc;
 pub mod program;

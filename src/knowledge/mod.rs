@@ -6,6 +6,7 @@ pub mod engine;
 pub mod family;
 pub mod hit;
 pub mod load;
+pub mod pam_models;
 pub mod pattern;
 pub mod scope;
 

@@ -119,7 +119,7 @@ pub struct Evidence {
     /// Conditions, all of which must be met.
     pub guards: BTreeSet<Guard>,
     /// How it goes, in order.
-    pub trace: Vec<Step>,
+    pub trace: Vec<Arc<Step>>,
 }
 
 impl Evidence {

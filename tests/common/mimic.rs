@@ -20,6 +20,8 @@ pub enum Part {
     Program(&'static str),
     /// The folder that `SSHPROOF_CORPORA` names.
     Corpora,
+    /// A file of a development package, by its path.
+    File(&'static str),
 }
 
 impl Part {
@@ -34,6 +36,7 @@ impl Part {
                     .then(|| "the distribution's package lists (apt-get update)".to_owned())
             }),
             Self::Program(name) => program(name).is_none().then(|| format!("the program {name}")),
+            Self::File(path) => (!std::path::Path::new(path).exists()).then(|| format!("the file {path}")),
             Self::Corpora => corpora().is_none().then(|| "SSHPROOF_CORPORA".to_owned()),
         }
     }
