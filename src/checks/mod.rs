@@ -3,3 +3,4 @@
 pub mod backdoor;
 pub mod provenance;
 pub mod trust;
+pub mod hygiene;

@@ -7,6 +7,7 @@
 pub mod file;
 pub mod login;
 pub mod package;
+pub mod preload;
 pub mod process;
 pub mod server;
 

@@ -4,6 +4,7 @@
 //! libraries it needs, sshd_config names what it includes, a PAM stack names its modules. Nobody else decides to open a path.
 
 pub mod closure;
+pub mod hygiene;
 pub mod knowledge;
 mod loader;
 pub mod nss;

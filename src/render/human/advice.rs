@@ -16,7 +16,8 @@ pub fn write(page: &mut Page, report: &Report) {
     }
 }
 
-fn steps(report: &Report) -> Vec<&'static str> {
+/// The steps, in order.
+pub fn steps(report: &Report) -> Vec<&'static str> {
     let failed = |class| report.classes.get(&class) == Some(&Verdict::Fail);
     let mut steps: Vec<&str> = Vec::new();
     if failed(Class::Compromise) {

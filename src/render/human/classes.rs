@@ -10,17 +10,9 @@ const TEXT_COLUMN: usize = 28;
 
 /// The lines, failed classes first.
 pub fn write(page: &mut Page, report: &Report) {
-    let rank = |verdict: &Verdict| match verdict {
-        Verdict::Fail => 0,
-        Verdict::Inconclusive => 1,
-        Verdict::Pass => 2,
-        Verdict::NotApplicable => 3,
-    };
-    let mut lines: Vec<_> = report.classes.iter().collect();
-    lines.sort_by_key(|(class, verdict)| (rank(verdict), **class));
-    for (class, verdict) in lines {
+    for (class, verdict) in ordered(report) {
         // A good answer about our own sight needs no line of its own.
-        if *class == Class::Coverage && matches!(verdict, Verdict::Pass | Verdict::NotApplicable) {
+        if class == Class::Coverage && matches!(verdict, Verdict::Pass | Verdict::NotApplicable) {
             continue;
         }
         let word = match verdict {
@@ -30,11 +22,24 @@ pub fn write(page: &mut Page, report: &Report) {
         };
         let class_name = format!("  {:width$}", class.name(), width = VERDICT_COLUMN - 2);
         page.hang(
-            &[(&class_name, Tone::Strong), (word, Tone::of(*verdict))],
+            &[(&class_name, Tone::Strong), (word, Tone::of(verdict))],
             TEXT_COLUMN,
-            &basis(report, *class, *verdict),
+            &basis(report, class, verdict),
         );
     }
+}
+
+/// The classes with their verdicts, failed ones first.
+pub fn ordered(report: &Report) -> Vec<(Class, Verdict)> {
+    let rank = |verdict: Verdict| match verdict {
+        Verdict::Fail => 0,
+        Verdict::Inconclusive => 1,
+        Verdict::Pass => 2,
+        Verdict::NotApplicable => 3,
+    };
+    let mut classes: Vec<_> = report.classes.iter().map(|(class, verdict)| (*class, *verdict)).collect();
+    classes.sort_by_key(|(class, verdict)| (rank(*verdict), *class));
+    classes
 }
 
 /// What findings of a class are called in the answer, singular and plural.
@@ -59,7 +64,7 @@ pub const fn good_news(class: Class) -> Option<&'static str> {
 }
 
 /// What the verdict of `class` rests on.
-fn basis(report: &Report, class: Class, verdict: Verdict) -> String {
+pub fn basis(report: &Report, class: Class, verdict: Verdict) -> String {
     let mut parts = Vec::new();
     let alarms = report.alarms().iter().filter(|(_, finding)| finding.class == class).count();
     if alarms > 0 {

@@ -1,12 +1,12 @@
 //! The report as prose: the answer first, a line a class, the chain a line a server, then findings, then what could
 //! not be seen, then what to do. Meant to be read aloud to somebody who was woken up for it.
 
-mod advice;
-mod classes;
-mod evidence;
-mod findings;
-mod gaps;
-mod servers;
+pub(super) mod advice;
+pub(super) mod classes;
+pub(super) mod evidence;
+pub(super) mod findings;
+pub(super) mod gaps;
+pub(super) mod servers;
 
 use super::page::{Page, Style, Tone};
 use crate::model::report::Report;
@@ -33,27 +33,34 @@ fn answer(page: &mut Page, report: &Report) {
         Verdict::Fail => "FAIL",
         Verdict::Inconclusive | Verdict::NotApplicable => "INCONCLUSIVE",
     };
-    let host = match (report.host.name.as_str(), report.host.live) {
-        ("", true) => "this host".to_owned(),
-        ("", false) => report.host.root.clone(),
-        (name, _) => name.to_owned(),
-    };
+    let host = host(report);
     let indent = word.len() + 2;
     page.hang(&[(word, Tone::of(report.verdict))], indent, &format!("{host}: {}", reason(report)));
-    let os = if report.host.os.is_empty() { "unknown system" } else { &report.host.os };
-    let place = if report.host.live { "running system".to_owned() } else { format!("image {}", report.host.root) };
-    page.text(
-        indent,
-        &format!(
-            "{os}, {place} · {} · sshproof {}, knowledge {}",
-            report.started, report.tool.version, report.tool.knowledge
-        ),
-    );
+    page.text(indent, &about(report));
     page.gap();
 }
 
+/// What to call the machine or image.
+pub(super) fn host(report: &Report) -> &str {
+    match (report.host.name.as_str(), report.host.live) {
+        ("", true) => "this host",
+        ("", false) => &report.host.root,
+        (name, _) => name,
+    }
+}
+
+/// Which system this is, when it was looked at, and with what.
+pub(super) fn about(report: &Report) -> String {
+    let os = if report.host.os.is_empty() { "unknown system" } else { &report.host.os };
+    let place = if report.host.live { "running system".to_owned() } else { format!("image {}", report.host.root) };
+    format!(
+        "{os}, {place} · {} · sshproof {}, knowledge {}",
+        report.started, report.tool.version, report.tool.knowledge
+    )
+}
+
 /// Why the verdict is what it is, in one sentence.
-fn reason(report: &Report) -> String {
+pub(super) fn reason(report: &Report) -> String {
     match report.verdict {
         Verdict::Fail => {
             let counts = Class::ALL.map(|class| {
@@ -101,25 +108,27 @@ fn foot(page: &mut Page, report: &Report) {
             ),
         );
     }
+    page.field("cost", &cost(report));
+}
+
+/// What the scan cost.
+pub(super) fn cost(report: &Report) -> String {
     let usage = &report.usage;
-    page.field(
-        "cost",
-        &format!(
-            "{} ms CPU, {} ms in all, {} MiB memory, {} MiB read",
-            usage.cpu_ms,
-            report.duration_ms,
-            usage.peak_rss_kib.div_ceil(1 << 10),
-            usage.bytes_read.div_ceil(1 << 20)
-        ),
-    );
+    format!(
+        "{} ms CPU, {} ms in all, {} MiB memory, {} MiB read",
+        usage.cpu_ms,
+        report.duration_ms,
+        usage.peak_rss_kib.div_ceil(1 << 10),
+        usage.bytes_read.div_ceil(1 << 20)
+    )
 }
 
 /// `n` and the noun that fits.
-fn count(n: usize, (one, many): (&str, &str)) -> String {
+pub(super) fn count(n: usize, (one, many): (&str, &str)) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 
 /// The informational findings, which fail nothing.
-fn informational(report: &Report) -> impl Iterator<Item = &crate::model::Finding> {
+pub(super) fn informational(report: &Report) -> impl Iterator<Item = &crate::model::Finding> {
     report.results.iter().flat_map(|result| &result.findings).filter(|f| f.severity == Severity::Informational)
 }

@@ -1,8 +1,8 @@
 //! One line for each server: from the record of its executable down to the processes that run it.
 
 use super::{Page, Tone, count};
-use crate::model::Digest;
-use crate::model::report::{File, Link, LinkKind, Login, Proof, Report, Server};
+use crate::model::report::{Login, Proof, Report};
+use crate::render::chain;
 
 /// Column of the text beside a label.
 const TEXT: usize = 14;
@@ -23,7 +23,8 @@ pub fn write(page: &mut Page, report: &Report) {
             facts.push_str(" · a user's own server: listed and searched, outside the verdict");
         }
         page.hang(&[("  ", Tone::Plain), (&server.label, Tone::Strong)], TEXT, &facts);
-        page.hang(&[("    chain", Tone::Faint)], TEXT, &chain(report, server).join(" → "));
+        let links: Vec<String> = chain::steps(report, server).into_iter().map(|step| step.text).collect();
+        page.hang(&[("    chain", Tone::Faint)], TEXT, &links.join(" → "));
         for login in report.login.iter().filter(|login| login.server == server.label) {
             page.hang(&[("    logins", Tone::Faint)], TEXT, &proof(login));
             for assumption in &login.assumptions {
@@ -33,59 +34,8 @@ pub fn write(page: &mut Page, report: &Report) {
     }
 }
 
-/// The links, ending in what executes them.
-fn chain(report: &Report, server: &Server) -> Vec<String> {
-    let mut links = Vec::new();
-    let file = report.files.iter().find(|file| file.path == server.binary);
-    let mut in_memory = false;
-    if let Some(file) = file {
-        for one in &file.chain {
-            in_memory |= one.link == LinkKind::Memory;
-            links.push(link(one, file));
-            if one.link == LinkKind::Record && one.ok {
-                links.extend(file.package.clone());
-            }
-        }
-        if !file.chain.iter().any(|link| link.link == LinkKind::Digest) {
-            links.extend(file.sha256.as_ref().map(|sha256| format!("sha256 {}", short(sha256))));
-        }
-    }
-    links.push(server.binary.to_string());
-    if !in_memory {
-        links.push(match server.pids.as_slice() {
-            [] => "not running".to_owned(),
-            pids => format!("runs as pid {}", pids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
-        });
-    }
-    links
-}
-
-fn link(link: &Link, file: &File) -> String {
-    let by = &link.by;
-    let sha256 = file.sha256.as_ref().map(short);
-    let digest = || sha256.map_or_else(|| "content not read".to_owned(), |sha256| format!("sha256 {sha256}"));
-    match (link.link, link.ok) {
-        (LinkKind::Signature, true) => format!("signed by {by}"),
-        (LinkKind::Signature, false) => format!("✗ NO VALID SIGNATURE: {by}"),
-        (LinkKind::Record, true) => format!("recorded in {by}"),
-        (LinkKind::Record, false) => format!("✗ NO RECORD: {by}"),
-        (LinkKind::Digest, true) => format!("{} ({by} as recorded)", digest()),
-        (LinkKind::Digest, false) => format!("✗ CONTENT IS NOT AS RECORDED: {by}, {}", digest()),
-        (LinkKind::Memory, true) => by.clone(),
-        (LinkKind::Memory, false) => format!("✗ MEMORY DIFFERS: {by}"),
-    }
-}
-
-/// First and last digits: enough to compare by eye, the whole stands in the JSON.
-fn short(digest: &Digest) -> String {
-    let hex = digest.hex();
-    match (hex.get(..8), hex.get(hex.len().saturating_sub(4)..)) {
-        (Some(head), Some(tail)) => format!("{head}…{tail}"),
-        _ => hex,
-    }
-}
-
-fn proof(login: &Login) -> String {
+/// The login proof in words.
+pub fn proof(login: &Login) -> String {
     let numbers = match (login.authenticators, login.categories) {
         (Some(authenticators), Some(categories)) => {
             format!(

@@ -1,0 +1,88 @@
+//! The chain that stands behind one server, from who vouches for its executable to the processes that run it.
+
+use crate::model::Digest;
+use crate::model::report::{File, Link, LinkKind, Report, Server};
+
+/// One step of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What kind of step, one word.
+    pub title: &'static str,
+    /// What it is, readable on its own.
+    pub text: String,
+    /// Whether it holds.
+    pub state: State,
+}
+
+/// Whether a step holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It was checked, and does.
+    Holds,
+    /// It was checked, and does not.
+    Broken,
+    /// It is shown for orientation; this report does not prove it.
+    Shown,
+}
+
+/// The steps for `server`, strongest witness first.
+#[must_use]
+pub fn steps(report: &Report, server: &Server) -> Vec<Step> {
+    let shown = |title, text| Step { title, text, state: State::Shown };
+    let mut steps = Vec::new();
+    let file = report.files.iter().find(|file| file.path == server.binary);
+    let mut memory = None;
+    for (link, file) in file.iter().flat_map(|file| file.chain.iter().map(move |link| (link, *file))) {
+        if link.link == LinkKind::Memory {
+            memory = Some(step(link, file));
+            continue;
+        }
+        steps.push(step(link, file));
+        if let (LinkKind::Record, true, Some(package)) = (link.link, link.ok, &file.package) {
+            steps.push(Step { title: "package", text: package.clone(), state: State::Holds });
+        }
+    }
+    match file {
+        None => steps.push(shown("record", "not examined".to_owned())),
+        Some(file) if !file.chain.iter().any(|link| link.link == LinkKind::Digest) => {
+            steps.push(shown("content", content(file)));
+        }
+        Some(_) => {}
+    }
+    steps.push(shown("file", server.binary.to_string()));
+    steps.push(memory.unwrap_or_else(|| {
+        shown("processes", match server.pids.as_slice() {
+            [] => "not running".to_owned(),
+            pids => format!("runs as pid {}", pids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+        })
+    }));
+    steps
+}
+
+fn step(link: &Link, file: &File) -> Step {
+    let by = &link.by;
+    let (title, text) = match (link.link, link.ok) {
+        (LinkKind::Signature, true) => ("signature", format!("signed by {by}")),
+        (LinkKind::Signature, false) => ("signature", format!("✗ NO VALID SIGNATURE: {by}")),
+        (LinkKind::Record, true) => ("record", format!("recorded in {by}")),
+        (LinkKind::Record, false) => ("record", format!("✗ NO RECORD: {by}")),
+        (LinkKind::Digest, true) => ("content", format!("{} ({by} as recorded)", content(file))),
+        (LinkKind::Digest, false) => ("content", format!("✗ CONTENT IS NOT AS RECORDED: {by}, {}", content(file))),
+        (LinkKind::Memory, true) => ("processes", by.clone()),
+        (LinkKind::Memory, false) => ("processes", format!("✗ MEMORY DIFFERS: {by}")),
+    };
+    Step { title, text, state: if link.ok { State::Holds } else { State::Broken } }
+}
+
+/// First and last digits of the evidence digest: enough to compare by eye, the whole stands in the JSON.
+fn content(file: &File) -> String {
+    file.sha256.as_ref().map_or_else(|| "content not read".to_owned(), |sha256| format!("sha256 {}", short(sha256)))
+}
+
+fn short(digest: &Digest) -> String {
+    let hex = digest.hex();
+    match (hex.get(..8), hex.get(hex.len().saturating_sub(4)..)) {
+        (Some(head), Some(tail)) => format!("{head}…{tail}"),
+        _ => hex,
+    }
+}
