@@ -66,6 +66,7 @@ pub fn judge(facts: &Facts, wanted: &BTreeSet<Check>, knowledge: &Knowledge, pol
 fn ask(check: Check, facts: &Facts, knowledge: &Knowledge, policy: &Policy) -> CheckResult {
     let mut result = match check {
         Check::Backdoor => checks::backdoor::check(facts, knowledge, policy),
+        Check::Hygiene => checks::hygiene::check(facts, knowledge, policy),
         _ => {
             let mut result = CheckResult::new(check);
             result.gap(crate::model::Gap::mandatory(crate::model::Subject::Host, "this check is not built yet"));
@@ -109,7 +110,7 @@ fn server(server: &ServerFacts) -> report::Server {
         label: server.label.clone(),
         binary: server.binary.clone(),
         config: server.config.clone(),
-        started_by: format!("{:?}", server.started_by),
+        started_by: server.started_by.to_string(),
         sockets: server.sockets.iter().map(|s| std::net::SocketAddr::new(s.address, s.port).to_string()).collect(),
         pids: server.pids.clone(),
         user_server: server.user_server,

@@ -4,7 +4,9 @@ use clap::{Parser, Subcommand};
 
 use super::completions::CompletionsArgs;
 use super::explain::ExplainArgs;
+use super::judge::JudgeArgs;
 use super::man::ManArgs;
+use super::scan::ScanArgs;
 
 /// Printed at the end of `--help`, and part of the manual page.
 pub const EXIT_CODES: &str = "\
@@ -46,6 +48,10 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Examine this host, or an image of one
+    Scan(ScanArgs),
+    /// Judge stored facts again, with today's knowledge and policy
+    Judge(JudgeArgs),
     /// Say what a finding means and what to do, what no scan can prove, or list all codes
     Explain(ExplainArgs),
     /// Print a shell's completion script

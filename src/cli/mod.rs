@@ -4,9 +4,13 @@ mod args;
 mod completions;
 mod exit;
 mod explain;
+mod judge;
+mod judging;
 mod knowledge;
 mod man;
 mod output;
+mod progress;
+mod scan;
 mod screen;
 mod talk;
 
@@ -36,6 +40,8 @@ pub fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     match &cli.command {
+        Command::Scan(args) => scan::run(args, cli.quiet),
+        Command::Judge(args) => judge::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),

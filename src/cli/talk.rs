@@ -1,6 +1,6 @@
 //! What the program says about its own work, on standard error.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use tracing::level_filters::LevelFilter;
 
@@ -29,4 +29,10 @@ pub fn start(verbose: u8, quiet: bool) {
 pub fn error(error: &anyhow::Error) {
     let causes: Vec<String> = error.chain().map(|cause| printable(&cause.to_string()).into_owned()).collect();
     let _ = writeln!(io::stderr().lock(), "sshproof: {}", causes.join(": "));
+}
+
+/// Whether a progress bar makes sense: somebody watches, and asked for no silence.
+#[must_use]
+pub fn may_draw(quiet: bool) -> bool {
+    !quiet && io::stderr().is_terminal()
 }

@@ -57,6 +57,16 @@ pub enum StartedBy {
     Installed,
 }
 
+impl std::fmt::Display for StartedBy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unit(path) | Self::Script(path) => path.fmt(f),
+            Self::CommandLine => f.write_str("started by hand, no unit found"),
+            Self::Installed => f.write_str("installed, nothing found that starts it"),
+        }
+    }
+}
+
 /// A listening socket.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Socket {

@@ -4,5 +4,6 @@
 
 pub mod clock;
 pub mod config;
+pub mod input;
 pub mod output;
 pub mod usage;

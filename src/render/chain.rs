@@ -51,10 +51,13 @@ pub fn steps(report: &Report, server: &Server) -> Vec<Step> {
     }
     steps.push(shown("file", server.binary.to_string()));
     steps.push(memory.unwrap_or_else(|| {
-        shown("processes", match server.pids.as_slice() {
-            [] => "not running".to_owned(),
-            pids => format!("runs as pid {}", pids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
-        })
+        shown(
+            "processes",
+            match server.pids.as_slice() {
+                [] => "not running".to_owned(),
+                pids => format!("runs as pid {}", pids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+            },
+        )
     }));
     steps
 }

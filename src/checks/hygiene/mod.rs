@@ -20,9 +20,6 @@ use crate::policy::Policy;
 pub fn check(facts: &Facts, _: &Knowledge, policy: &Policy) -> CheckResult {
     let mut result = CheckResult::new(Check::Hygiene);
     for root in &facts.roots {
-        for gap in root.gaps.iter().filter(|gap| gap.check == Check::Hygiene) {
-            result.gap(gap.gap.clone());
-        }
         preload::check(root, policy, &mut result);
         units::check(root, policy, &mut result);
         permissions::check(root, &mut result);

@@ -40,14 +40,9 @@ fn meta(kind: FileKind, mode: u32) -> Meta {
 
 fn file(role: Role, state: FileState, content: Option<&str>) -> FileFacts {
     FileFacts {
-        state,
         roles: BTreeSet::from([role]),
-        digests: Vec::new(),
-        elf: None,
         text: content.map(|content| text::escape(content.as_bytes())),
-        entries: None,
-        hits: None,
-        problem: None,
+        ..FileFacts::new(state)
     }
 }
 
@@ -136,6 +131,8 @@ fn each_disorder_is_named() {
     let group = |gid| move |root: &mut RootFacts| change(root, key, |meta| (meta.mode, meta.gid) = (0o640, gid));
     expect(group(101), &[]);
     expect(group(50), &["hygiene/host-key-exposed /etc/ssh/ssh_host_ed25519_key"]);
+    expect(|root| change(root, "/etc/shadow", |meta| meta.gid = 50), &["hygiene/secrets-readable /etc/shadow"]);
+    expect(|root| root.login.groups.clear(), &[]);
     expect(mode("/etc/shadow", 0o644), &["hygiene/secrets-readable /etc/shadow"]);
     expect(mode("/usr/sbin/sshd", 0o757), &["hygiene/writable-by-others /usr/sbin/sshd"]);
     expect(mode("/etc/ssh/sshd_config", 0o664), &[]);
@@ -235,6 +232,11 @@ fn a_users_own_server_is_outside_the_verdict() {
     assert_eq!(accused.findings.len(), 1);
     root.servers.push(crate::facts::ServerFacts {
         label: "x".to_owned(),
+        version: String::new(),
+        parts: Vec::new(),
+        host_keys: Vec::new(),
+        inetd: false,
+        unit_files: Vec::new(),
         implementation: crate::facts::server::Implementation::OpenSsh,
         binary,
         config: None,

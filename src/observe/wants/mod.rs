@@ -18,6 +18,7 @@ use crate::model::RootedPath;
 #[must_use]
 pub fn all(facts: &RootFacts, knowledge: &Knowledge) -> Vec<Want> {
     let mut wants = identity();
+    wants.extend(hygiene::wants(facts, knowledge));
     wants.extend(knowledge::wants(facts, knowledge));
     wants.extend(closure::wants(facts));
     wants.extend(nss::wants(facts));

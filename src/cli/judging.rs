@@ -1,0 +1,108 @@
+//! What `scan` and `judge` have in common: the policy to judge by, the form of the report, the exit code.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, ValueEnum};
+
+use super::{exit, output, screen};
+use crate::model::Severity;
+use crate::model::report::Report;
+use crate::own::config;
+use crate::policy::Policy;
+use crate::render::{self, Format, Style};
+
+/// The arguments.
+#[derive(Args, Debug)]
+pub struct JudgingArgs {
+    /// Form of the report
+    #[arg(long, short, value_enum, value_name = "FORM", default_value_t = FormatArg::Human)]
+    format: FormatArg,
+    /// Write the report here instead of to standard output; a new file of mode 0600 takes the place of an old one
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Exit with 1 only for findings this severe or worse; report and verdict stay as they are
+    #[arg(long, value_enum, value_name = "SEVERITY", default_value_t = SeverityArg::Low)]
+    fail_on: SeverityArg,
+    /// The site's policy [default: /etc/sshproof/sshproof.toml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl JudgingArgs {
+    /// The site's policy, or the defaults.
+    ///
+    /// # Errors
+    /// If it cannot be read or does not parse, or if a named one is not there.
+    pub fn policy(&self) -> anyhow::Result<Policy> {
+        let path = self.config.as_deref().unwrap_or_else(|| Path::new(config::POLICY));
+        match config::read(path)? {
+            Some(file) => Ok(Policy::parse(file.path, &file.text)?),
+            None if self.config.is_some() => bail!("{}: no such policy file", path.display()),
+            None => Ok(Policy::default()),
+        }
+    }
+
+    /// Hands `report` out and says with which code to exit.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn deliver(&self, report: &Report) -> anyhow::Result<ExitCode> {
+        let style = if self.output.is_some() { Style::PLAIN } else { screen::stdout() };
+        let bytes = render::render(report, self.format.into(), style).context("cannot write the report as JSON")?;
+        output::write(self.output.as_deref(), &bytes)?;
+        Ok(exit::of(report, self.fail_on.into()))
+    }
+}
+
+/// Forms of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatArg {
+    /// Text for a person
+    Human,
+    /// One document, described by docs/report.schema.json
+    Json,
+    /// One object a line: summary, findings, gaps
+    Ndjson,
+    /// SARIF 2.1.0
+    Sarif,
+}
+
+impl From<FormatArg> for Format {
+    fn from(format: FormatArg) -> Self {
+        match format {
+            FormatArg::Human => Self::Human,
+            FormatArg::Json => Self::Json,
+            FormatArg::Ndjson => Self::Ndjson,
+            FormatArg::Sarif => Self::Sarif,
+        }
+    }
+}
+
+/// Severities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SeverityArg {
+    /// Every finding
+    Informational,
+    /// What fails a check
+    Low,
+    /// What weakens a defence
+    Medium,
+    /// What opens a door or breaks the chain
+    High,
+    /// Somebody is in
+    Critical,
+}
+
+impl From<SeverityArg> for Severity {
+    fn from(severity: SeverityArg) -> Self {
+        match severity {
+            SeverityArg::Informational => Self::Informational,
+            SeverityArg::Low => Self::Low,
+            SeverityArg::Medium => Self::Medium,
+            SeverityArg::High => Self::High,
+            SeverityArg::Critical => Self::Critical,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! `scan`: examines this host, or an image of one.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use clap::Args;
+use tracing::info;
+
+use super::judging::JudgingArgs;
+use super::progress::Bar;
+use super::{knowledge, output};
+use crate::model::Check;
+use crate::observe::Request;
+use crate::render::json;
+use crate::scan;
+
+/// Arguments of `scan`.
+#[derive(Args, Debug)]
+pub struct ScanArgs {
+    /// Examine the image mounted here instead of the running system
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    root: PathBuf,
+    /// Run only these checks, separated by commas: provenance, live, backdoor, anomaly, login, hygiene
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = check)]
+    check: Vec<Check>,
+    /// Search every ELF file beneath the root for indicators, not only what can decide a login
+    #[arg(long)]
+    scan_all: bool,
+    /// Store what was observed, for `judge` (a new file of mode 0600 takes the place of an old one)
+    #[arg(long, value_name = "FILE")]
+    facts_out: Option<PathBuf>,
+    /// Stop looking after this long (`30s`, `5min`); what was not seen by then is a gap
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    max_runtime: Option<Duration>,
+    #[command(flatten)]
+    judging: JudgingArgs,
+}
+
+/// Scans, stores the facts if asked to, hands out the report.
+pub fn run(args: &ScanArgs, quiet: bool) -> anyhow::Result<ExitCode> {
+    let policy = args.judging.policy()?;
+    let knowledge = knowledge::load()?;
+    let bar = Bar::new(quiet);
+    let (facts, report) = scan::scan(&request(args), &wanted(args), &knowledge, &policy, &mut |step| bar.show(step))
+        .context("nothing was examined")?;
+    bar.finish();
+    info!("{} ms CPU, {} ms in all", report.usage.cpu_ms, report.duration_ms);
+    if let Some(path) = &args.facts_out {
+        output::file(path, &json::line(&facts).context("cannot write the facts as JSON")?)?;
+    }
+    args.judging.deliver(&report)
+}
+
+/// The request that these arguments amount to; the time allowed begins now.
+fn request(args: &ScanArgs) -> Request {
+    Request {
+        root: args.root.clone(),
+        scan_all: args.scan_all,
+        deadline: args.max_runtime.and_then(|time| Instant::now().checked_add(time)),
+    }
+}
+
+/// The checks asked for; all, if none is named.
+fn wanted(args: &ScanArgs) -> BTreeSet<Check> {
+    if args.check.is_empty() { Check::ALL.into() } else { args.check.iter().copied().collect() }
+}
+
+/// The check of that name.
+fn check(name: &str) -> Result<Check, String> {
+    Check::ALL
+        .into_iter()
+        .find(|check| check.name() == name)
+        .ok_or_else(|| format!("there is no such check; there are {}", Check::ALL.map(Check::name).join(", ")))
+}
