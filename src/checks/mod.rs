@@ -1,6 +1,6 @@
 //! Pure functions from facts, knowledge and policy to findings: one file, or folder, per question.
 
 pub mod backdoor;
+pub mod hygiene;
 pub mod provenance;
 pub mod trust;
-pub mod hygiene;
