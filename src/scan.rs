@@ -51,9 +51,9 @@ pub fn judge(facts: &Facts, wanted: &BTreeSet<Check>, knowledge: &Knowledge, pol
         duration_ms: facts.duration_ms,
         verdict,
         classes,
-        trust_floor: None,
+        trust_floor: facts.roots.iter().filter_map(checks::trust::floor).max(),
         servers: facts.roots.iter().flat_map(|root| &root.servers).map(server).collect(),
-        files: Vec::new(),
+        files: facts.roots.iter().flat_map(checks::trust::report_files).collect(),
         login: Vec::new(),
         not_covered: NOT_COVERED.iter().map(|text| (*text).to_owned()).collect(),
         sweep: facts.roots.first().and_then(|root| root.sweep),
@@ -65,6 +65,7 @@ pub fn judge(facts: &Facts, wanted: &BTreeSet<Check>, knowledge: &Knowledge, pol
 /// One check's answer: what it concludes, what the observer could not see for it, and what the site has accepted.
 fn ask(check: Check, facts: &Facts, knowledge: &Knowledge, policy: &Policy) -> CheckResult {
     let mut result = match check {
+        Check::Provenance => checks::provenance::check(facts, policy),
         Check::Backdoor => checks::backdoor::check(facts, knowledge, policy),
         Check::Hygiene => checks::hygiene::check(facts, knowledge, policy),
         _ => {
