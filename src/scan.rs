@@ -66,6 +66,7 @@ pub fn judge(facts: &Facts, wanted: &BTreeSet<Check>, knowledge: &Knowledge, pol
 fn ask(check: Check, facts: &Facts, knowledge: &Knowledge, policy: &Policy) -> CheckResult {
     let mut result = match check {
         Check::Provenance => checks::provenance::check(facts, policy),
+        Check::Anomaly => checks::anomaly::check(facts),
         Check::Backdoor => checks::backdoor::check(facts, knowledge, policy),
         Check::Hygiene => checks::hygiene::check(facts, knowledge, policy),
         _ => {

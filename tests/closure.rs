@@ -1,5 +1,11 @@
 //! The closure of a program equals what its root's own loader says: `ld.so --list`, run inside the root, is the oracle.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "the fences are for the program; tests prepare the world it is let loose on"
+)]
+
 mod common;
 
 use std::collections::BTreeSet;

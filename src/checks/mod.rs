@@ -1,5 +1,6 @@
 //! Pure functions from facts, knowledge and policy to findings: one file, or folder, per question.
 
+pub mod anomaly;
 pub mod backdoor;
 pub mod hygiene;
 pub mod provenance;

@@ -271,6 +271,7 @@ fn leading_number(text: &[u8]) -> (u64, &[u8]) {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "the test builds small files")]
 mod tests {
     use super::*;
 
