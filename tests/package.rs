@@ -89,7 +89,11 @@ fn the_release_needs_no_loader() {
 fn the_release_runs_where_nothing_else_is() {
     let root = Root::empty();
     std::fs::copy(release(), root.path().join("sshproof")).unwrap();
-    let said = run(Command::new("chroot").arg(root.path()).args(["/sshproof", "--version"]).env_clear());
+    let said = run(Command::new("chroot")
+        .arg(root.path())
+        .args(["/sshproof", "--version"])
+        .env_clear()
+        .env("PATH", common::namespace::PATH));
     assert_eq!(said, concat!("sshproof ", env!("CARGO_PKG_VERSION"), "\n"));
 }
 
