@@ -19,6 +19,9 @@ pub struct ServerFacts {
     pub binary: RootedPath,
     /// Further programs of it: `sshd-session` and `sshd-auth`, as compiled in and as seen running.
     pub parts: Vec<RootedPath>,
+    /// Libraries that the C library loads by itself, as seen mapped: `libgcc_s.so.1` for pthread_cancel(3), character
+    /// set converters.
+    pub loaded: Vec<RootedPath>,
     /// Its configuration file (`-f`, or what is compiled in); absent for servers without one.
     pub config: Option<RootedPath>,
     /// `-o` options of its command line, in order, escaped.

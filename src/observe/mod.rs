@@ -1,9 +1,17 @@
 //! Builds `Facts` from a host or an image. Touches the machine, knows no policy, judges nothing.
 
 pub mod files;
+pub mod identify;
+pub mod kernel;
 pub mod packages;
 pub mod parse;
+pub mod processes;
+pub mod running;
+pub mod scripts;
+pub mod servers;
+pub mod sockets;
 pub mod sweep;
+pub mod units;
 pub mod wants;
 
 use std::io;

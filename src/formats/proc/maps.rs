@@ -16,6 +16,8 @@ pub struct Map {
     pub permissions: [u8; 4],
     /// Offset into the file, in bytes.
     pub offset: u64,
+    /// Major and minor number of the file system's device. On btrfs and overlayfs stat(2) gives another.
+    pub device: (u64, u64),
     /// Inode number; 0 without a file.
     pub inode: u64,
     /// The path, or `[vdso]` and the like; empty for anonymous memory. Newlines are restored; ` (deleted)` stays.
@@ -64,11 +66,13 @@ fn line(line: &[u8]) -> Option<Map> {
     let (range, permissions, offset, device, inode) =
         (parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let dash = range.iter().position(|b| *b == b'-')?;
-    device.contains(&b':').then_some(Map {
+    let colon = device.iter().position(|b| *b == b':')?;
+    Some(Map {
         start: number(range.get(..dash)?, 16)?,
         end: number(range.get(dash.checked_add(1)?..)?, 16)?,
         permissions: permissions.try_into().ok()?,
         offset: number(offset, 16)?,
+        device: (number(device.get(..colon)?, 16)?, number(device.get(colon.checked_add(1)?..)?, 16)?),
         inode: number(inode, 10)?,
         path: unescape(after(line, 5)?),
     })
@@ -115,6 +119,7 @@ mod tests {
                 end: 0x55d0_c8a0_c000,
                 permissions: *b"r-xp",
                 offset: 0xc000,
+                device: (0xfe, 0),
                 inode: 1234,
                 path: b"/usr/sbin/sshd".to_vec(),
             }]

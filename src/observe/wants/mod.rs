@@ -43,3 +43,4 @@ fn identity() -> Vec<Want> {
         .map(|path| Want { path, role: Role::Probe, look: Look::Text })
         .collect()
 }
+pub mod servers;
