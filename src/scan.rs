@@ -67,6 +67,7 @@ fn ask(check: Check, facts: &Facts, knowledge: &Knowledge, policy: &Policy) -> C
     let mut result = match check {
         Check::Provenance => checks::provenance::check(facts, policy),
         Check::Anomaly => checks::anomaly::check(facts),
+        Check::Live => checks::live::check(facts),
         Check::Backdoor => checks::backdoor::check(facts, knowledge, policy),
         Check::Hygiene => checks::hygiene::check(facts, knowledge, policy),
         _ => {

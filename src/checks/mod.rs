@@ -3,5 +3,6 @@
 pub mod anomaly;
 pub mod backdoor;
 pub mod hygiene;
+pub mod live;
 pub mod provenance;
 pub mod trust;

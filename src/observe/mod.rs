@@ -15,11 +15,12 @@ pub mod units;
 pub mod wants;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::facts::{self, Facts, RootFacts};
 use crate::formats::os_release;
+use crate::host::process::Proc;
 use crate::host::root::Root;
 use crate::knowledge::Knowledge;
 use crate::model::text::escape;
@@ -85,6 +86,16 @@ pub fn observe(
     let mut facts =
         RootFacts { path: escape(request.root.as_os_str().as_encoded_bytes()), live, ..RootFacts::default() };
 
+    progress(Progress::Station("looking for SSH servers"));
+    let proc = live.then(|| Proc::open(Path::new("/proc")));
+    if let Some(Err(error)) = &proc {
+        let gap = Gap::mandatory(Subject::Host, format!("`/proc` cannot be opened: {error}"));
+        facts.gap(Check::Live, gap.clone());
+        facts.gap(Check::Login, gap);
+    }
+    let proc = proc.and_then(Result::ok);
+    servers::observe(&root, proc.as_ref(), &mut facts);
+
     progress(Progress::Station("looking at files"));
     look_until_nothing_is_wanted(&mut looker, &mut facts, knowledge, progress);
     identify(&mut facts);
@@ -100,6 +111,11 @@ pub fn observe(
     facts.packages = records;
     facts.gaps.extend(gaps);
 
+    if let Some(proc) = &proc {
+        progress(Progress::Station("looking at processes"));
+        processes::observe(&root, proc, knowledge, &mut facts);
+    }
+
     Ok(Facts {
         schema: facts::SCHEMA.to_owned(),
         observer: env!("CARGO_PKG_VERSION").to_owned(),
@@ -108,7 +124,7 @@ pub fn observe(
         observed_at,
         duration_ms: u64::try_from(timer.elapsed().as_millis()).unwrap_or(u64::MAX),
         usage: own::usage::so_far(looker.bytes_read()),
-        kernel: None,
+        kernel: live.then(|| kernel::observe(proc.as_ref())),
         roots: vec![facts],
     })
 }

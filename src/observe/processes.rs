@@ -10,10 +10,11 @@ use crate::formats::proc::{auxv, stat, status};
 use crate::host::process::{Proc, ProcProblem, Process};
 use crate::host::root::Root;
 use crate::host::snapshot::Snapshot;
-use crate::knowledge::Hit;
+use crate::knowledge::Knowledge;
 use crate::model::{Algorithm, Digest, Meta, RootedPath, text};
 
 use super::identify::MAX_MAPS;
+use super::parse;
 
 /// Largest mapped file that is read; the largest library that a login ever loads is below 40 MiB.
 const MAX_FILE: u64 = 256 << 20;
@@ -23,9 +24,9 @@ const MAX_SMALL: usize = 64 << 10;
 const ATTEMPTS: usize = 3;
 
 /// Fills `facts.processes` with the processes of all servers but user servers. Files must have been looked at before:
-/// a mapped inode that is one of them is not read again. `rules` is what the byte rules find in a file's bytes.
-pub fn observe(root: &Root, proc: &Proc, rules: &dyn Fn(&[u8]) -> Vec<Hit>, facts: &mut RootFacts) {
-    let mut observer = Observer { root, rules, known: known(facts), read: HashMap::new() };
+/// a mapped inode that is one of them is not read again, any other is read and searched.
+pub fn observe(root: &Root, proc: &Proc, knowledge: &Knowledge, facts: &mut RootFacts) {
+    let mut observer = Observer { root, knowledge, known: known(facts), read: HashMap::new() };
     let mut processes = Vec::new();
     for server in facts.servers.iter().filter(|server| !server.user_server) {
         for (at, pid) in server.pids.iter().enumerate() {
@@ -65,7 +66,7 @@ fn known(facts: &RootFacts) -> HashMap<Identity, RootedPath> {
 
 struct Observer<'a> {
     root: &'a Root,
-    rules: &'a dyn Fn(&[u8]) -> Vec<Hit>,
+    knowledge: &'a Knowledge,
     known: HashMap<Identity, RootedPath>,
     read: HashMap<Identity, MappedContent>,
 }
@@ -180,7 +181,7 @@ impl Observer<'_> {
             Ok(snapshot) => {
                 let content = MappedContent::Other {
                     sha256: Digest::of(Algorithm::Sha256, snapshot.bytes()),
-                    hits: Some((self.rules)(snapshot.bytes())),
+                    hits: parse::binary(snapshot.bytes(), self.knowledge).hits,
                     unlinked: snapshot.meta().nlink == 0,
                 };
                 self.read.insert(identity(snapshot.meta()), content.clone());

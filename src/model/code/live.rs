@@ -2,4 +2,69 @@
 
 use super::codes;
 
-codes! { LIVE; }
+codes! { LIVE;
+    FOREIGN_MAPPING = "live/foreign-mapping", Compromise, Critical;
+        "an SSH server executes code of a file that does not belong to it";
+        "Every executable mapping of a server must be its program, a library in the closure that its loader resolves, a PAM or \
+         NSS module that configuration names, or one of the few libraries that the C library loads by itself. This one is \
+         none of those: it was preloaded (LD_PRELOAD, ld.so.preload), injected, or loaded by something that configuration \
+         does not show. Security agents and live patching do this too; then their package should be named as an exception.";
+        "Find out which package or person put the file there; keep a copy of it and of `/proc/PID/maps` before restarting the server.";
+        ["proc(5), maps", "ld.so(8), LD_PRELOAD"]
+    MEMORY_FILE = "live/memory-file", Compromise, Critical;
+        "an SSH server executes code of a file that exists in memory only";
+        "memfd_create(2), System V shared memory and shared anonymous memory hold code that never lay on a disk. No distributor's \
+         SSH server, PAM or NSS module uses them for code.";
+        "Treat the host as compromised: save the mapped content from `/proc/PID/map_files` before the process ends.";
+        ["memfd_create(2)", "proc(5), map_files"]
+    ANONYMOUS_CODE = "live/anonymous-code", Compromise, Critical;
+        "an SSH server executes memory that belongs to no file";
+        "Executable anonymous memory is made by code injection and by just-in-time compilers. OpenSSH, its libraries and the usual \
+         PAM and NSS modules contain no such compiler; a PAM module written in a scripting language, or one that matches \
+         patterns with PCRE2's compiler, may.";
+        "Find the module that made it; if none can be named, treat the host as compromised.";
+        ["proc(5), maps"]
+    WRITABLE_CODE = "live/writable-code", Compromise, High;
+        "an SSH server has memory that can be written and executed";
+        "The loader maps code readable and executable only. Memory that is writable as well lets code be changed without a \
+         trace in the file; text relocations need it for a moment while a library is loaded, nothing needs it afterwards.";
+        "Find the file or module that it belongs to; compare the mapped code with the file.";
+        ["proc(5), maps", "mprotect(2)"]
+    EXECUTABLE_DISGUISED = "live/executable-disguised", Compromise, High;
+        "a process of an SSH server names another executable than the one it runs";
+        "The kernel's link `/proc/PID/exe` can be changed by a privileged process (prctl(2), PR_SET_MM_EXE_FILE), the mapping that \
+         holds the program's entry point cannot. Checkpoint and restore (CRIU) is the one tool that changes it for a good reason.";
+        "Look at the file that is really executed, named in the evidence.";
+        ["prctl(2), PR_SET_MM_EXE_FILE", "getauxval(3), AT_ENTRY"]
+    DELETED_EXECUTABLE = "live/deleted-executable", Integrity, High;
+        "an SSH server runs a program whose file is gone";
+        "The program was deleted after it was started and nothing has taken its place, so no file can be verified for it. \
+         Removing the package while its server runs does this; so do intruders who start a program and erase it.";
+        "If the package was removed, stop the server; otherwise save `/proc/PID/exe` and treat the host as compromised.";
+        ["proc(5), exe"]
+    RESTART_NEEDED = "live/restart-needed", Hygiene, Low;
+        "an SSH server runs an earlier content of a file that was replaced since it was started";
+        "The file on disk has been replaced, usually by an upgrade, and the process still runs the old one. Whether the old one \
+         was the distributor's can only be told from signed history, of which this host has none yet: that is a gap, and no \
+         accusation.";
+        "Restart the server; sessions that are open keep the old code until they end.";
+        ["needrestart(1)", "proc(5), maps"]
+    REINSTALLED = "live/reinstalled", Hygiene, Informational;
+        "an SSH server runs a file that was replaced by one of the same content";
+        "The mapped file has lost its name to a new file of equal bytes, as reinstalling a package does. The process executes \
+         exactly what the file holds.";
+        "Nothing needs to be done.";
+        []
+    TRACED = "live/traced", Compromise, High;
+        "a process of an SSH server is being traced";
+        "A tracer (ptrace(2)) sees every byte that the process reads, passwords included, and can change its memory and registers. \
+         An administrator who runs strace or a debugger on sshd does the same; that should be known and short.";
+        "Look at the tracing process and end it unless somebody accounts for it.";
+        ["ptrace(2)", "proc(5), TracerPid"]
+    PROBED = "live/probed", Integrity, Medium;
+        "the kernel has put breakpoints into the code of an SSH server";
+        "The mapping `[uprobes]` appears when a user-space probe (uprobe) was hit: tracing tools and eBPF security agents use them, \
+         and password stealers use them on libpam and on sshd.";
+        "List the probes (`/sys/kernel/tracing/uprobe_events`, `bpftool link`) and name who set them.";
+        ["Documentation/trace/uprobetracer.rst of Linux"]
+}

@@ -9,6 +9,7 @@ pub mod knowledge;
 mod loader;
 pub mod nss;
 pub mod search;
+pub mod servers;
 
 use crate::facts::{Look, ObservationGap, Role, RootFacts, Want};
 use crate::knowledge::Knowledge;
@@ -19,6 +20,7 @@ use crate::model::RootedPath;
 pub fn all(facts: &RootFacts, knowledge: &Knowledge) -> Vec<Want> {
     let mut wants = identity();
     wants.extend(hygiene::wants(facts, knowledge));
+    wants.extend(servers::wants(facts));
     wants.extend(knowledge::wants(facts, knowledge));
     wants.extend(closure::wants(facts));
     wants.extend(nss::wants(facts));
@@ -43,4 +45,3 @@ fn identity() -> Vec<Want> {
         .map(|path| Want { path, role: Role::Probe, look: Look::Text })
         .collect()
 }
-pub mod servers;

@@ -1,0 +1,63 @@
+//! Do the running processes of SSH servers execute exactly the bytes that were looked at on disk?
+//!
+//! Each executable mapping must be the inode of a file of the surface, or hold the same content; `provenance` judges those
+//! files. What is judged here is the mapped file as a whole; pages changed in memory are not looked at yet.
+
+mod mapping;
+
+use crate::facts::{Facts, ProcessFacts, RootFacts};
+use crate::model::code::{EXECUTABLE_DISGUISED, TRACED};
+use crate::model::{Check, CheckResult, Evidence, Finding, Gap, Subject, text};
+
+/// Judges every process of every server. `examined` counts the processes that were seen whole. An image has none.
+#[must_use]
+pub fn check(facts: &Facts) -> CheckResult {
+    let mut result = CheckResult::new(Check::Live);
+    for root in facts.roots.iter().filter(|root| root.live) {
+        for process in &root.processes {
+            judge(root, process, &mut result);
+        }
+    }
+    result
+}
+
+fn judge(root: &RootFacts, process: &ProcessFacts, result: &mut CheckResult) {
+    let subject = Subject::Process { pid: process.pid, starttime: process.starttime };
+    if process.tracer != 0 {
+        let message =
+            format!("process {} of `{}` is traced by process {}", process.pid, process.server, process.tracer);
+        let evidence = Evidence::Fact {
+            about: format!("/proc/{}/status, TracerPid", process.pid),
+            value: process.tracer.to_string(),
+        };
+        result.findings.push(Finding::new(TRACED, subject.clone(), message, evidence));
+    }
+    mapping::judge(root, process, result);
+    result.findings.extend(disguised(process, &subject));
+    if process.gone {
+        let reason = format!("a process of `{}` ended while it was looked at", process.server);
+        result.gap(Gap::noted(subject, reason));
+    } else if let Some(problem) = &process.problem {
+        let reason = format!("a process of `{}` could not be judged: {problem}", process.server);
+        result.gap(Gap::mandatory(subject, reason));
+    } else {
+        result.examined = result.examined.saturating_add(1);
+    }
+}
+
+/// `/proc/PID/exe` against the mapping with the entry point.
+fn disguised(process: &ProcessFacts, subject: &Subject) -> Option<Finding> {
+    let exe = process.exe.as_ref()?;
+    let entry = process.mappings.iter().find(|mapping| mapping.entry && mapping.content.is_some())?;
+    if *exe == entry.path {
+        return None;
+    }
+    let message =
+        format!("process {} of `{}` claims to run `{exe}` and executes `{}`", process.pid, process.server, entry.path);
+    let evidence = mapping::evidence(process, entry, "holds the entry point (AT_ENTRY)");
+    let claim = Evidence::Fact { about: format!("/proc/{}/exe", process.pid), value: text::escape(exe.as_bytes()) };
+    Some(Finding::new(EXECUTABLE_DISGUISED, subject.clone(), message, evidence).and(claim))
+}
+
+#[cfg(test)]
+mod tests;
