@@ -234,6 +234,7 @@ fn a_users_own_server_is_outside_the_verdict() {
         label: "x".to_owned(),
         version: String::new(),
         parts: Vec::new(),
+        loaded: Vec::new(),
         host_keys: Vec::new(),
         inetd: false,
         unit_files: Vec::new(),

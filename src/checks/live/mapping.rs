@@ -6,7 +6,7 @@ use crate::facts::process::{MappedContent, Mapping};
 use crate::facts::{FileFacts, ProcessFacts, Role, RootFacts};
 use crate::model::code::{
     ANONYMOUS_CODE, DELETED_EXECUTABLE, FOREIGN_MAPPING, MEMORY_FILE, PROBED, REINSTALLED, RESTART_NEEDED,
-    WRITABLE_CODE,
+    WRITABLE_MAPPING,
 };
 use crate::model::{Algorithm, CheckResult, Code, Digest, Evidence, Finding, Gap, RootedPath, Subject, text};
 
@@ -23,7 +23,7 @@ pub fn judge(root: &RootFacts, process: &ProcessFacts, result: &mut CheckResult)
     for mapping in &process.mappings {
         if writable(mapping) {
             let what = named(mapping);
-            note(&mut found, process, mapping, WRITABLE_CODE, &format!("has {what} mapped writable and executable"));
+            note(&mut found, process, mapping, WRITABLE_MAPPING, &format!("has {what} mapped writable and executable"));
         }
         match sort(root, mapping) {
             Sort::Good => {}

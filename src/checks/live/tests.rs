@@ -111,7 +111,7 @@ fn what_does_not_belong_is_named() {
     check(process(vec![mapping("[heap]", None)]), &["live/anonymous-code"], Verdict::Fail);
     check(process(vec![mapping("[uprobes]", None)]), &["live/probed"], Verdict::Fail);
     let writable = Mapping { permissions: "rwxp".to_owned(), ..same("/usr/sbin/sshd") };
-    check(process(vec![writable]), &["live/writable-code"], Verdict::Fail);
+    check(process(vec![writable]), &["live/writable-mapping"], Verdict::Fail);
 }
 
 #[test]

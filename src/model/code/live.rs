@@ -24,7 +24,7 @@ codes! { LIVE;
          patterns with PCRE2's compiler, may.";
         "Find the module that made it; if none can be named, treat the host as compromised.";
         ["proc(5), maps"]
-    WRITABLE_CODE = "live/writable-code", Compromise, High;
+    WRITABLE_MAPPING = "live/writable-mapping", Compromise, High;
         "an SSH server has memory that can be written and executed";
         "The loader maps code readable and executable only. Memory that is writable as well lets code be changed without a \
          trace in the file; text relocations need it for a moment while a library is loaded, nothing needs it afterwards.";
