@@ -148,8 +148,8 @@ fn read_diversions(asked: &Asked<'_>, out: &mut Out) -> Vec<Diversion> {
             line: diversion.line,
         })
         .collect();
-    let looked_at = |path: &RootedPath| asked.files.files.contains_key(path);
-    out.facts.diversions.extend(all.iter().filter(|d| looked_at(&d.from) || looked_at(&d.to)).cloned());
+    let asked_for = |d: &&Diversion| asked.file(&d.from).is_some() || asked.file(&d.to).is_some();
+    out.facts.diversions.extend(all.iter().filter(asked_for).cloned());
     all
 }
 
@@ -159,8 +159,7 @@ fn read_overrides(asked: &Asked<'_>, out: &mut Out) {
     let (parsed, problems) = statoverride::parse(snapshot.bytes());
     out.problems(&source, &problems);
     for entry in parsed {
-        let path = asked.aliases.normalise(&entry.path);
-        if asked.files.files.contains_key(&path) {
+        if let Some(path) = asked.file(&asked.aliases.normalise(&entry.path)).cloned() {
             let statoverride::Override { user, group, mode, line, .. } = entry;
             out.facts.overrides.insert(path, Override { user, group, mode, source: source.clone(), line });
         }
@@ -180,10 +179,9 @@ fn search_lists<'a>(
     diversions: &[Diversion],
     out: &mut Out,
 ) -> Owners<'a> {
-    let files = &asked.files.files;
     // Where a file was diverted to, its owner still lists it under its old name.
-    let old_names = diversions.iter().filter(|diversion| files.contains_key(&diversion.to)).map(|d| &d.from);
-    let wanted = Wanted::new(files.keys().chain(old_names));
+    let old_names = diversions.iter().filter(|diversion| asked.file(&diversion.to).is_some()).map(|d| &d.from);
+    let wanted = Wanted::new(asked.files.files.keys().chain(old_names));
     let mut owners = Owners::new();
     let mut elsewhere: Vec<(&[u8], RootedPath)> = Vec::new();
     for stem in lists {
@@ -192,8 +190,8 @@ fn search_lists<'a>(
         for line in wanted.find(snapshot.bytes()) {
             let Some(recorded) = RootedPath::new(line) else { continue };
             let real = place_of(&asked.aliases.normalise(&recorded), split_stem(stem).0, diversions);
-            if files.contains_key(&real) {
-                owners.entry(*stem).or_default().push((real, recorded));
+            if let Some(file) = asked.file(&real) {
+                owners.entry(*stem).or_default().push((file.clone(), recorded));
             } else if elsewhere.len() < MAX_ELSEWHERE {
                 elsewhere.push((*stem, recorded));
             }

@@ -10,6 +10,8 @@ mod managed;
 mod out;
 mod status_d;
 
+use std::collections::BTreeMap;
+
 use crate::facts::{FileTable, ObservationGap, PackageFacts};
 use crate::host::root::Root;
 use crate::model::RootedPath;
@@ -22,7 +24,7 @@ use out::Out;
 #[must_use]
 pub fn observe(root: &Root, files: &FileTable) -> (PackageFacts, Vec<ObservationGap>) {
     let mut out = Out::default();
-    let asked = Asked { root, files, aliases: Aliases::observe(root, &mut out) };
+    let asked = Asked::new(root, files, &mut out);
     for path in files.files.keys() {
         out.facts.records.entry(path.clone()).or_default();
     }
@@ -39,9 +41,24 @@ struct Asked<'a> {
     root: &'a Root,
     files: &'a FileTable,
     aliases: Aliases,
+    /// Files that are not there keep the path they were asked by, `/lib/…` perhaps: by their normal path.
+    by_normal: BTreeMap<RootedPath, &'a RootedPath>,
 }
 
 impl<'a> Asked<'a> {
+    fn new(root: &'a Root, files: &'a FileTable, out: &mut Out) -> Self {
+        let aliases = Aliases::observe(root, out);
+        let normal = files.files.keys().map(|path| (aliases.normalise(path), path));
+        let by_normal = normal.filter(|(normal, path)| normal != *path).collect();
+        Self { root, files, aliases, by_normal }
+    }
+
+    /// The path under which the file with this normal path was looked at.
+    fn file(&self, normal: &RootedPath) -> Option<&'a RootedPath> {
+        let canonical = self.files.files.get_key_value(normal).map(|(path, _)| path);
+        canonical.or_else(|| self.by_normal.get(normal).copied())
+    }
+
     /// The files of code that are there.
     fn code(&self) -> impl Iterator<Item = &'a RootedPath> + use<'a> {
         let present = self.files.files.iter().filter(|(_, file)| file.meta().is_some());

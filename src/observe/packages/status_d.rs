@@ -36,9 +36,8 @@ pub(super) fn observe(asked: &Asked<'_>, out: &mut Out) {
             out.problems(&sums_path, &problems);
             let Some(sum) = sum.first() else { continue };
             let Some(recorded) = RootedPath::root().join(sum.path) else { continue };
-            let real = asked.aliases.normalise(&recorded);
-            if asked.files.files.contains_key(&real) {
-                claims.push((real, recorded, sum.digest()));
+            if let Some(file) = asked.file(&asked.aliases.normalise(&recorded)) {
+                claims.push((file.clone(), recorded, sum.digest()));
             }
         }
         if claims.is_empty() {
