@@ -105,7 +105,12 @@ fn judge_present<'a>(root: &'a RootFacts, file: &FileFacts, records: &'a [Record
 #[must_use]
 pub fn against<'a>(file: &FileFacts, record: &'a Record) -> Judgement<'a> {
     let unread = || {
-        let reason = file.problem.clone().unwrap_or_else(|| "its content was not read".to_owned());
+        let is_directory = file.meta().is_some_and(|meta| meta.kind == FileKind::Directory);
+        let reason = match &file.problem {
+            _ if is_directory => "is a directory, a regular file is recorded".to_owned(),
+            Some(problem) => problem.clone(),
+            None => "its content was not read".to_owned(),
+        };
         Judgement::Unknown(Unknown::Unread(reason))
     };
     let algorithm = record.digest.map_or(Algorithm::Md5, |digest| digest.algorithm());

@@ -74,5 +74,10 @@ pub fn judge(root: &RootFacts, policy: &Policy) -> CheckResult {
         kernel: None,
         roots: vec![root.clone()],
     };
-    provenance::check(&facts, policy)
+    let mut result = provenance::check(&facts, policy);
+    // As `scan::judge` does for every check.
+    for observed in &root.gaps {
+        result.gap(observed.gap.clone());
+    }
+    result
 }

@@ -170,7 +170,6 @@ fn digest_fact(path: &RootedPath, digest: Digest) -> Evidence {
     Evidence::Fact { about: format!("{} of {path}", digest.algorithm()), value: digest.hex() }
 }
 
-/// Configuration may name a directory of drop-ins.
 pub(super) fn is_directory(file: &FileFacts) -> bool {
     file.meta().is_some_and(|meta| meta.kind == FileKind::Directory)
 }

@@ -28,14 +28,14 @@ pub fn check(facts: &Facts, policy: &Policy) -> CheckResult {
 }
 
 fn check_root(root: &RootFacts, policy: &Policy, result: &mut CheckResult) {
-    for observed in root.gaps.iter().filter(|observed| observed.check == Check::Provenance) {
-        result.gap(observed.gap.clone());
-    }
     let mut weak: BTreeMap<Trust, Vec<&RootedPath>> = BTreeMap::new();
     let mut unowned = Vec::new();
     for (path, facts) in root.files.surface() {
         let Some(judgement) = trust::judge(root, path) else { continue };
-        if !matches!(judgement, Judgement::Unknown(Unknown::Absent)) && !file::is_directory(facts) {
+        // Configuration may name a directory of drop-ins; one in the place of a recorded file is another matter.
+        let recorded = root.packages.records.get(path).into_iter().flatten().any(|record| record.digest.is_some());
+        let only_a_directory = file::is_directory(facts) && !recorded;
+        if !matches!(judgement, Judgement::Unknown(Unknown::Absent)) && !only_a_directory {
             result.examined += 1;
             file::check(root, path, facts, &judgement, result);
             match &judgement {
