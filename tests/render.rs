@@ -128,11 +128,15 @@ fn ndjson_has_a_line_for_each_finding_and_gap() {
 fn nothing_hostile_is_printed_raw() {
     let (_, value) = cases().into_iter().find(|(name, _)| name == "hostile-names").unwrap();
     let report = report(&value);
-    for format in [Format::Human, Format::Json, Format::Ndjson, Format::Sarif] {
+    for format in [Format::Human, Format::Json, Format::Ndjson, Format::Html, Format::Sarif] {
         let text = text(&report, format, Style { unicode: false, ..Style::PLAIN });
         let raw = text.chars().find(|c| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c));
         assert_eq!(raw, None, "{format:?}");
         assert!(text.contains("gpj.so"), "{format:?} does not show the name at all");
+    }
+    let html = text(&report, Format::Html, Style::PLAIN);
+    for injected in ["<script>alert", "<img src=x", "<b>&amp;\"'"] {
+        assert!(!html.contains(injected), "{injected}");
     }
 }
 

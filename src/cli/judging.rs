@@ -65,6 +65,8 @@ pub enum FormatArg {
     Json,
     /// One object a line: summary, findings, gaps
     Ndjson,
+    /// One self-contained page for a browser
+    Html,
     /// SARIF 2.1.0
     Sarif,
 }
@@ -75,6 +77,7 @@ impl From<FormatArg> for Format {
             FormatArg::Human => Self::Human,
             FormatArg::Json => Self::Json,
             FormatArg::Ndjson => Self::Ndjson,
+            FormatArg::Html => Self::Html,
             FormatArg::Sarif => Self::Sarif,
         }
     }

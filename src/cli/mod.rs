@@ -30,7 +30,6 @@ pub fn main() -> ExitCode {
     talk::start(cli.verbose, cli.quiet);
     match run(&cli) {
         Ok(code) => code,
-        Err(error) if output::is_broken_pipe(&error) => ExitCode::from(exit::INCONCLUSIVE),
         Err(error) => {
             talk::error(&error);
             ExitCode::from(exit::INCONCLUSIVE)

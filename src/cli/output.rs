@@ -5,18 +5,20 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-/// Writes `bytes` to `path`, or to standard output.
+/// Writes `bytes` to `path`, or to standard output. A reader of standard output who went away (`sshproof … | head`) has
+/// what he wanted: that is no error, and the exit code still says the verdict.
 ///
 /// # Errors
 /// What the kernel says, with the place.
 pub fn write(path: Option<&Path>, bytes: &[u8]) -> anyhow::Result<()> {
-    match path {
-        Some(path) => file(path, bytes),
-        None => {
-            let mut out = io::stdout().lock();
-            out.write_all(bytes).and_then(|()| out.flush()).context("standard output")
-        }
-    }
+    let Some(path) = path else {
+        let mut out = io::stdout().lock();
+        return match out.write_all(bytes).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            done => done.context("cannot write to standard output"),
+        };
+    };
+    file(path, bytes)
 }
 
 /// Writes `bytes` to a new file at `path`.
@@ -25,10 +27,4 @@ pub fn write(path: Option<&Path>, bytes: &[u8]) -> anyhow::Result<()> {
 /// What the kernel says, with the place.
 pub fn file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     crate::own::output::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// Whether the reader of our output went away, which is his right (`sshproof … | head`).
-#[must_use]
-pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
 }

@@ -2,6 +2,7 @@
 
 pub mod chain;
 pub mod explain;
+pub mod html;
 pub mod human;
 pub mod json;
 pub mod ndjson;
@@ -21,6 +22,8 @@ pub enum Format {
     Json,
     /// One JSON object a line: a summary, then each finding, then each gap.
     Ndjson,
+    /// One self-contained page for a browser.
+    Html,
     /// SARIF 2.1.0 (OASIS), for code-scanning dashboards.
     Sarif,
 }
@@ -34,6 +37,7 @@ pub fn render(report: &Report, format: Format, style: Style) -> serde_json::Resu
         Format::Human => Ok(human::render(report, style).into_bytes()),
         Format::Json => json::pretty(report),
         Format::Ndjson => ndjson::render(report),
+        Format::Html => Ok(html::render(report).into_bytes()),
         Format::Sarif => json::pretty(&sarif::log(report)),
     }
 }

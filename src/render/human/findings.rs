@@ -5,7 +5,7 @@ use crate::model::report::{Counterexample, Report};
 use crate::model::{Confidence, Evidence, Finding, Severity, Subject};
 
 /// Findings of one code shown in full; more are named only.
-const IN_FULL: usize = 10;
+pub const IN_FULL: usize = 10;
 /// Names shown of the rest.
 const NAMED: usize = 40;
 /// Pieces of evidence shown of one finding.
@@ -33,7 +33,7 @@ pub fn write(page: &mut Page, report: &Report) {
 }
 
 /// Findings of the same code, class, severity and confidence, in order of first appearance.
-fn groups<'a>(findings: &[&'a Finding]) -> Vec<Vec<&'a Finding>> {
+pub fn groups<'a>(findings: &[&'a Finding]) -> Vec<Vec<&'a Finding>> {
     let mut groups: Vec<Vec<&Finding>> = Vec::new();
     for finding in findings {
         let alike = |group: &&mut Vec<&Finding>| {
@@ -150,7 +150,7 @@ fn write_rest(page: &mut Page, group: &[&Finding]) {
 }
 
 /// The login proof's counterexample that a finding speaks of, which knows more than the finding's evidence.
-fn counterexample<'a>(report: &'a Report, finding: &Finding) -> Option<&'a Counterexample> {
+pub fn counterexample<'a>(report: &'a Report, finding: &Finding) -> Option<&'a Counterexample> {
     let Subject::Login { server } = &finding.subject else { return None };
     let named = finding.evidence.iter().find_map(|piece| match piece {
         Evidence::Counterexample { user, from, methods } => Some((user, from, methods)),

@@ -11,16 +11,10 @@ const NAMED: usize = 8;
 
 /// Both kinds: those that the answer depends on, and those worth telling.
 pub fn write(page: &mut Page, report: &Report) {
-    let merged = merged(report, |_| true);
     for (mandatory, heading) in
         [(true, "could not look, and the answer depends on it"), (false, "could not look, worth knowing")]
     {
-        let mut reasons: BTreeMap<(&str, BTreeSet<Check>), Vec<&Subject>> = BTreeMap::new();
-        for ((subject, reason), seen) in &merged {
-            if seen.mandatory == mandatory {
-                reasons.entry((reason, seen.checks.clone())).or_default().push(subject);
-            }
-        }
+        let reasons = by_reason(report, mandatory);
         if !reasons.is_empty() {
             page.heading(heading);
         }
@@ -35,6 +29,17 @@ pub fn write(page: &mut Page, report: &Report) {
             page.text(6, &format!("{reason} [{}]", checks.join(", ")));
         }
     }
+}
+
+/// The things not seen, by reason and the checks that missed them. A thing that one check depends on is mandatory.
+pub fn by_reason(report: &Report, mandatory: bool) -> BTreeMap<(&str, BTreeSet<Check>), Vec<&Subject>> {
+    let mut reasons: BTreeMap<(&str, BTreeSet<Check>), Vec<&Subject>> = BTreeMap::new();
+    for ((subject, reason), seen) in merged(report, |_| true) {
+        if seen.mandatory == mandatory {
+            reasons.entry((reason, seen.checks)).or_default().push(subject);
+        }
+    }
+    reasons
 }
 
 /// Number of things not seen that the answer depends on.

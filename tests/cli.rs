@@ -1,0 +1,318 @@
+//! The command line from outside: exit codes, what goes to which stream, files written, hostile names, colour.
+
+use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Output, Stdio};
+
+use libtest_mimic::Trial;
+use serde_json::Value;
+use sshproof::model::Code;
+use tempfile::TempDir;
+
+mod common;
+use common::mimic::{self, Part};
+
+fn main() -> ExitCode {
+    let trial = |name, run: fn()| mimic::trial(name, &[], run);
+    let mut trials: Vec<Trial> = vec![
+        trial("a_senseless_command_line_exits_with_64", a_senseless_command_line_exits_with_64),
+        trial("help_and_version_are_answers", help_and_version_are_answers),
+        trial("every_code_is_explained", every_code_is_explained),
+        trial("completions_and_manual_pages_know_every_subcommand", completions_and_manual_pages_know_every_subcommand),
+        trial("our_own_failures_name_place_and_remedy", our_own_failures_name_place_and_remedy),
+        trial("an_empty_image_is_inconclusive", an_empty_image_is_inconclusive),
+        trial("a_finding_exits_with_1_unless_it_is_too_mild", a_finding_exits_with_1_unless_it_is_too_mild),
+        trial("a_report_file_is_private_and_takes_the_place_of_an_old_one", a_report_file_is_private),
+        trial("judge_says_what_scan_said", judge_says_what_scan_said),
+        trial("hostile_names_are_harmless_in_every_format", hostile_names_are_harmless_in_every_format),
+        trial("a_reader_who_goes_away_is_no_error", a_reader_who_goes_away_is_no_error),
+        trial("quiet_is_quiet_and_verbose_talks_on_stderr", quiet_is_quiet_and_verbose_talks_on_stderr),
+    ];
+    trials.push(mimic::trial("colour_is_for_terminals_that_want_it", &[Part::Program("script")], colour));
+    mimic::run(trials)
+}
+
+fn sshproof(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sshproof")).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn out(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+fn err(output: &Output) -> &str {
+    let text = std::str::from_utf8(&output.stderr).unwrap();
+    assert!(!text.contains("panicked"), "{text}");
+    text
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("it ended by itself")
+}
+
+/// An image with one host key of this name and mode, owned by whoever runs the test.
+fn image(key: &[u8], mode: u32) -> TempDir {
+    let dir = TempDir::new().unwrap();
+    let ssh = dir.path().join("etc/ssh");
+    std::fs::create_dir_all(&ssh).unwrap();
+    let key = ssh.join(std::ffi::OsStr::from_bytes(key));
+    std::fs::write(&key, "synthetic").unwrap();
+    std::fs::set_permissions(&key, PermissionsExt::from_mode(mode)).unwrap();
+    dir
+}
+
+fn scan(root: &Path, arguments: &[&str]) -> Output {
+    let mut all = vec!["scan", "--root", root.to_str().unwrap()];
+    all.extend(arguments);
+    sshproof(&all)
+}
+
+/// The report, held against the published schema.
+fn report(output: &Output) -> Value {
+    let schema: Value = serde_json::from_slice(include_bytes!("../docs/report.schema.json")).unwrap();
+    let report = serde_json::from_str(out(output)).unwrap_or_else(|e| panic!("{e}\n{}", err(output)));
+    let problems: Vec<String> = jsonschema::draft202012::new(&schema)
+        .unwrap()
+        .iter_errors(&report)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(problems.is_empty(), "{problems:#?}");
+    report
+}
+
+fn a_senseless_command_line_exits_with_64() {
+    let lines: &[&[&str]] = &[
+        &[],
+        &["frobnicate"],
+        &["--frobnicate"],
+        &["scan", "--check", "telepathy"],
+        &["scan", "--max-runtime", "soon"],
+        &["scan", "--format", "clay"],
+        &["scan", "--fail-on", "monday"],
+        &["scan", "extra"],
+        &["judge"],
+        &["explain"],
+        &["completions", "dos"],
+        &["--quiet", "--verbose", "scan"],
+    ];
+    for line in lines {
+        let output = sshproof(line);
+        assert_eq!((code(&output), out(&output)), (64, ""), "{line:?}");
+        assert!(!err(&output).is_empty(), "{line:?}");
+    }
+}
+
+fn help_and_version_are_answers() {
+    for line in [&["--help"][..], &["-h"], &["--version"], &["scan", "--help"], &["judge", "-h"]] {
+        let output = sshproof(line);
+        assert_eq!((code(&output), err(&output)), (0, ""), "{line:?}");
+        assert!(!out(&output).is_empty(), "{line:?}");
+    }
+    let help = sshproof(&["--help"]);
+    for promise in ["0   pass", "1   fail", "2   inconclusive", "64  "] {
+        assert!(out(&help).contains(promise), "{promise}");
+    }
+}
+
+fn every_code_is_explained() {
+    let list = sshproof(&["explain", "list"]);
+    for info in Code::all() {
+        assert!(out(&list).contains(info.id), "{}", info.id);
+        let output = sshproof(&["explain", info.id]);
+        assert_eq!(code(&output), 0, "{}", info.id);
+        let words: Vec<&str> = info.summary.split_whitespace().collect();
+        let said: Vec<&str> = out(&output).split_whitespace().collect();
+        assert!(said.windows(words.len()).any(|window| window == words), "{}: {}", info.id, out(&output));
+    }
+    let families = sshproof::knowledge::Knowledge::embedded();
+    assert!(!families.families().is_empty());
+    for family in families.families() {
+        let code_of_family = format!("backdoor/{}", family.id);
+        assert!(out(&list).contains(&code_of_family));
+        assert_eq!(code(&sshproof(&["explain", &code_of_family])), 0, "{code_of_family}");
+    }
+    assert!(out(&sshproof(&["explain", "limits"])).contains("kernel"));
+    let unknown = sshproof(&["explain", "no/such\x1b[31m"]);
+    assert_eq!((code(&unknown), out(&unknown)), (2, ""));
+    assert!(err(&unknown).contains("explain list") && !err(&unknown).contains('\x1b'), "{}", err(&unknown));
+}
+
+fn completions_and_manual_pages_know_every_subcommand() {
+    let subcommands = ["scan", "judge", "explain", "completions", "man"];
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = sshproof(&["completions", shell]);
+        assert_eq!(code(&output), 0);
+        for subcommand in subcommands {
+            assert!(out(&output).contains(subcommand), "{shell} {subcommand}");
+        }
+    }
+    assert!(out(&sshproof(&["man"])).contains(".TH sshproof 8"));
+    let dir = TempDir::new().unwrap();
+    assert_eq!(code(&sshproof(&["man", "--directory", dir.path().to_str().unwrap()])), 0);
+    assert!(dir.path().join("sshproof.8").is_file());
+    for subcommand in subcommands {
+        let page = std::fs::read_to_string(dir.path().join(format!("sshproof-{subcommand}.8"))).unwrap();
+        assert!(page.contains(&format!("sshproof\\-{subcommand}")) && page.contains("quiet"), "{page}");
+    }
+}
+
+fn our_own_failures_name_place_and_remedy() {
+    let dir = TempDir::new().unwrap();
+    let file = |name: &str, content: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let policy = file("policy.toml", "minimum-trust = \"best-offered\"\nminimun = 1\n");
+    let garbage = file("garbage.json", "{");
+    let newer = file("newer.json", "{\"schema\": \"sshproof.facts/9\", \"more\": []}");
+    let missing = dir.path().join("missing").to_str().unwrap().to_owned();
+    let nowhere = format!("{missing}/report.json");
+    let empty = dir.path().to_str().unwrap();
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["scan", "--root", &missing], &[&missing, "No such file or directory"]),
+        (&["scan", "--root", &garbage], &[&garbage, "Not a directory"]),
+        (&["scan", "--root", empty, "--config", &policy], &[&policy, "line 2", "minimun"]),
+        (&["scan", "--root", empty, "--config", &missing], &[&missing, "no such policy file"]),
+        (&["scan", "--root", empty, "--output", &nowhere], &[&nowhere, "cannot write"]),
+        (&["scan", "--root", empty, "--facts-out", &nowhere], &[&nowhere, "cannot write"]),
+        (&["judge", &missing], &[&missing, "No such file"]),
+        (&["judge", &garbage], &[&garbage, "not stored facts"]),
+        (&["judge", &newer], &[&newer, "sshproof.facts/9", "sshproof.facts/1"]),
+    ];
+    for (line, expected) in cases {
+        let output = sshproof(line);
+        assert_eq!((code(&output), out(&output)), (2, ""), "{line:?}");
+        for part in *expected {
+            assert!(err(&output).contains(part), "{line:?} does not say {part}: {}", err(&output));
+        }
+    }
+}
+
+fn an_empty_image_is_inconclusive() {
+    let dir = TempDir::new().unwrap();
+    let output = scan(dir.path(), &["--format", "json"]);
+    let report = report(&output);
+    assert_eq!((code(&output), report["verdict"].as_str()), (2, Some("inconclusive")), "{report:#}");
+    let human = scan(dir.path(), &[]);
+    assert_eq!(code(&human), 2);
+    assert!(out(&human).starts_with("INCONCLUSIVE  "), "{}", out(&human));
+    assert!(out(&human).contains("no SSH server was found"), "{}", out(&human));
+}
+
+fn a_finding_exits_with_1_unless_it_is_too_mild() {
+    let root = image(b"ssh_host_ed25519_key", 0o644);
+    let hygiene = ["--check", "hygiene", "--format", "json"];
+    let output = scan(root.path(), &hygiene);
+    let report = report(&output);
+    assert_eq!((code(&output), report["verdict"].as_str()), (1, Some("fail")), "{report:#}");
+    assert_eq!(report["results"].as_array().unwrap().len(), 1);
+    let finding = &report["results"][0]["findings"][0];
+    assert_eq!(finding["code"], "hygiene/host-key-exposed");
+    assert_eq!(finding["subject"]["path"], "/etc/ssh/ssh_host_ed25519_key");
+    // The twin with the right mode.
+    assert_eq!(
+        scan(image(b"ssh_host_ed25519_key", 0o600).path(), &hygiene).status.code().map(|code| code == 1),
+        Some(false)
+    );
+    let mild = scan(root.path(), &[&hygiene[..], &["--fail-on", "critical"]].concat());
+    assert_ne!(code(&mild), 1);
+    let said: Value = serde_json::from_str(out(&mild)).unwrap();
+    assert_eq!((&said["verdict"], &said["results"]), (&report["verdict"], &report["results"]));
+}
+
+fn a_report_file_is_private() {
+    let root = image(b"ssh_host_ed25519_key", 0o644);
+    let dir = TempDir::new().unwrap();
+    let (path, precious) = (dir.path().join("report.json"), dir.path().join("precious"));
+    std::fs::write(&precious, "precious").unwrap();
+    std::os::unix::fs::symlink(&precious, &path).unwrap();
+    let output = scan(root.path(), &["--format", "json", "--output", path.to_str().unwrap()]);
+    assert_eq!((code(&output), out(&output), err(&output)), (1, "", ""));
+    let meta = std::fs::symlink_metadata(&path).unwrap();
+    assert!(meta.is_file());
+    assert_eq!(meta.permissions().mode() & 0o777, 0o600);
+    assert_eq!(std::fs::read_to_string(&precious).unwrap(), "precious");
+    serde_json::from_slice::<Value>(&std::fs::read(&path).unwrap()).unwrap();
+    let names: Vec<PathBuf> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+}
+
+fn judge_says_what_scan_said() {
+    let root = image(b"ssh_host_ed25519_key", 0o644);
+    let dir = TempDir::new().unwrap();
+    let facts = dir.path().join("facts.json");
+    let scanned = scan(root.path(), &["--format", "json", "--facts-out", facts.to_str().unwrap()]);
+    assert_eq!(std::fs::metadata(&facts).unwrap().permissions().mode() & 0o777, 0o600);
+    let judged = sshproof(&["judge", facts.to_str().unwrap(), "--format", "json"]);
+    assert_eq!(code(&judged), code(&scanned));
+    let (mut scanned, mut judged) = (report(&scanned), report(&judged));
+    // The one thing that judging costs again.
+    scanned["usage"].take();
+    judged["usage"].take();
+    assert_eq!(judged, scanned);
+}
+
+fn hostile_names_are_harmless_in_every_format() {
+    let name = b"ssh_host_\x1b[31m\n\xff\xc2\x9b\xe2\x80\xae<script>alert(1)</script>_key";
+    // `/` cannot stand in a name.
+    let name: Vec<u8> = name.iter().map(|b| if *b == b'/' { b'!' } else { *b }).collect();
+    let root = image(&name, 0o644);
+    for format in ["human", "json", "ndjson", "html", "sarif"] {
+        let output = scan(root.path(), &["--format", format]);
+        assert_eq!(code(&output), 1, "{format}");
+        let text = out(&output);
+        assert!(text.contains("ssh_host_"), "{format} hides the file");
+        let raw = text.chars().find(|c| c.is_control() && *c != '\n' || *c == '\u{202e}');
+        assert_eq!(raw, None, "{format}");
+        assert!(format != "html" || !text.contains("<script>alert"), "{format}");
+    }
+    let report = report(&scan(root.path(), &["--format", "json"]));
+    let finding =
+        &report["results"].as_array().unwrap().iter().find(|r| r["check"] == "hygiene").unwrap()["findings"][0];
+    let path = sshproof::model::text::unescape(finding["subject"]["path"].as_str().unwrap()).unwrap();
+    assert_eq!(path, [b"/etc/ssh/".as_slice(), &name].concat());
+}
+
+fn a_reader_who_goes_away_is_no_error() {
+    let root = image(b"ssh_host_ed25519_key", 0o644);
+    let root = root.path().to_str().unwrap();
+    for (line, expected) in [(&["explain", "list"][..], 0), (&["scan", "--root", root], 1), (&["man"], 0)] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sshproof"));
+        let output = command.args(line).stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!((code(&output), err(&output)), (expected, ""), "{line:?}");
+    }
+}
+
+fn quiet_is_quiet_and_verbose_talks_on_stderr() {
+    let root = image(b"ssh_host_ed25519_key", 0o600);
+    let quiet = scan(root.path(), &["--quiet", "--format", "json"]);
+    assert_eq!(err(&quiet), "");
+    let verbose = scan(root.path(), &["-vv", "--format", "json"]);
+    assert!(err(&verbose).contains("ssh_host_ed25519_key"), "{}", err(&verbose));
+    report(&verbose);
+}
+
+/// script(1) gives the program a terminal of its own.
+fn colour() {
+    let on_terminal = |environment: &[(&str, &str)]| {
+        let mut command = Command::new("script");
+        command.args(["-qec", concat!(env!("CARGO_BIN_EXE_sshproof"), " explain limits"), "/dev/null"]);
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("TERM", "xterm-256color");
+        command.envs(environment.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut text = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+        assert!(child.wait().unwrap().success() && text.contains("kernel"), "{text}");
+        text.contains("\x1b[")
+    };
+    assert!(on_terminal(&[]));
+    assert!(!on_terminal(&[("NO_COLOR", "1")]));
+    assert!(!on_terminal(&[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]));
+    assert!(!on_terminal(&[("TERM", "dumb")]));
+    assert!(!out(&sshproof(&["explain", "limits"])).contains('\x1b'));
+}
