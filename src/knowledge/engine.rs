@@ -223,9 +223,6 @@ impl Rule {
         if content.printable && !is_printable(bytes, content.subtract) {
             return None;
         }
-        if content.not_decimal && is_decimal(bytes) {
-            return None;
-        }
         let shown = |place: Range<usize>| Place {
             offset: u64::try_from(place.start).unwrap_or(u64::MAX),
             length: u64::try_from(place.len()).unwrap_or(u64::MAX),
@@ -309,12 +306,6 @@ fn is_known(needed: &[u8], known: &str) -> bool {
 fn is_printable(bytes: &[u8], subtract: u8) -> bool {
     bytes.len() <= PRINTABLE_LIMIT
         && bytes.iter().all(|byte| matches!(byte.wrapping_sub(subtract), b'\t' | b'\n' | b'\r' | b' '..=b'~'))
-}
-
-/// Whether the file is what a daemon writes as its PID: digits, maybe blanks before and after.
-fn is_decimal(bytes: &[u8]) -> bool {
-    let trimmed = bytes.trim_ascii();
-    !trimmed.is_empty() && trimmed.iter().all(u8::is_ascii_digit)
 }
 
 #[derive(Default)]

@@ -158,8 +158,6 @@ pub struct Content {
     /// After subtraction, every byte of the file is printable ASCII, a tab or a line end; files above
     /// [`PRINTABLE_LIMIT`](super::engine::PRINTABLE_LIMIT) are not.
     pub printable: bool,
-    /// The file as it is, is not a decimal number and a line end (a real PID file).
-    pub not_decimal: bool,
     /// The conditions.
     pub groups: Vec<Group>,
 }

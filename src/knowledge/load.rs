@@ -164,8 +164,6 @@ raw!(RawContent {
     #[serde(default)]
     printable: bool,
     #[serde(default)]
-    not_decimal: bool,
-    #[serde(default)]
     group: Vec<RawGroup>,
 });
 
@@ -361,7 +359,6 @@ impl RawContent {
             elf: self.elf,
             subtract: self.subtract,
             printable: self.printable,
-            not_decimal: self.not_decimal,
             groups,
         })
     }

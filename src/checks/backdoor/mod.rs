@@ -41,6 +41,13 @@ pub fn check(facts: &Facts, knowledge: &Knowledge, policy: &Policy) -> CheckResu
     result
 }
 
+/// Every indicator that matches `facts`, as `family/indicator`, whatever its weight; sorted, each once.
+#[must_use]
+pub fn matched(facts: &Facts, knowledge: &Knowledge) -> BTreeSet<String> {
+    let sightings = sightings::all(facts, knowledge);
+    sightings.into_iter().map(|(family, sighting)| format!("{family}/{}", sighting.indicator)).collect()
+}
+
 /// The findings that the sightings of one family amount to.
 fn weigh(id: &str, family: Option<&Family>, mut sightings: Vec<Sighting>) -> Vec<Finding> {
     // Strongest first, so that what is cut off by the limit on evidence is the weakest.
