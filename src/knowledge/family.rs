@@ -150,7 +150,7 @@ impl Kind {
 /// A condition on the content of one file: every group holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Content {
-    /// Only ELF files are looked at.
+    /// Only ELF files are looked at, though no group demands it.
     pub elf: bool,
     /// What is subtracted (modulo 256) from each byte of the file before strings and patterns are compared; 0 for the
     /// bytes as they are.

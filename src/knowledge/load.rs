@@ -355,12 +355,23 @@ impl RawContent {
         if groups.iter().all(|group| group.need == Need::None) {
             problems.add(&self.id, "no group demands that something be there");
         }
+        // Sections and ELF parts are found in ELF files only: `elf` would be a condition without effect.
         Kind::Content(Content {
-            elf: self.elf,
+            elf: self.elf && !groups.iter().any(demands_elf),
             subtract: self.subtract,
             printable: self.printable,
             groups,
         })
+    }
+}
+
+/// Whether the group can hold in ELF files only.
+fn demands_elf(group: &Group) -> bool {
+    let elf_parts = group.parts.iter().filter(|part| !matches!(part, Part::Bytes(_))).count();
+    match group.need {
+        Need::None => false,
+        Need::All => !group.sections.is_empty() || elf_parts > 0,
+        Need::AtLeast(n) => !group.sections.is_empty() || group.parts.len().saturating_sub(elf_parts) < n,
     }
 }
 

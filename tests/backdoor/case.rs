@@ -35,6 +35,15 @@ pub struct Case {
     pub mappings: Vec<String>,
     #[serde(default)]
     pub packages: BTreeMap<String, String>,
+    /// The case holds for each of these alone: paths of its only file, digests of it, sockets, mapped libraries.
+    #[serde(default)]
+    pub each_path: Vec<String>,
+    #[serde(default)]
+    pub each_digest: Vec<String>,
+    #[serde(default)]
+    pub each_socket: Vec<String>,
+    #[serde(default)]
+    pub each_mapping: Vec<String>,
 }
 
 /// One file of the host.
@@ -97,19 +106,36 @@ const PATH: &str = "/usr/sbin/sshd";
 impl Cases {
     /// Every probe: the cases as they stand, and their neighbours.
     pub fn probes(&self) -> Vec<Probe> {
-        let mut probes = vec![Probe {
-            name: "unobserved".into(),
-            host: Host::default(),
-            claim: Claim::Unobserved(self.unobserved),
-        }];
+        let mut probes =
+            vec![Probe { name: "unobserved".into(), host: Host::default(), claim: Claim::Unobserved(self.unobserved) }];
         for case in &self.cases {
-            case.probes(&mut probes);
+            for case in case.each() {
+                case.probes(&mut probes);
+            }
         }
         probes
     }
 }
 
 impl Case {
+    /// The cases that this one stands for.
+    fn each(&self) -> Vec<Self> {
+        let mut all = Vec::new();
+        let mut add = |change: &dyn Fn(&mut Self)| {
+            let mut case = self.clone();
+            change(&mut case);
+            all.push(case);
+        };
+        self.each_path.iter().for_each(|path| add(&|case| case.file[0].path.clone_from(path)));
+        self.each_digest.iter().for_each(|digest| add(&|case| case.file[0].digests = vec![digest.clone()]));
+        self.each_socket.iter().for_each(|name| add(&|case| case.sockets = vec![name.clone()]));
+        self.each_mapping.iter().for_each(|name| add(&|case| case.mappings = vec![name.clone()]));
+        if all.is_empty() {
+            all.push(self.clone());
+        }
+        all
+    }
+
     fn probes(&self, out: &mut Vec<Probe>) {
         let exactly = Claim::Exactly(self.expect.clone(), self.finding.clone());
         let host = self.host();
@@ -153,7 +179,7 @@ impl Case {
         for name in host.packages.keys() {
             let mut other = host.clone();
             let version = other.packages.remove(name).unwrap();
-            other.packages.insert(format!("{name}x"), version.clone());
+            other.packages.insert(format!("x{name}"), version.clone());
             add("another package".into(), other, &lacks);
             let mut other = host.clone();
             other.packages.insert(name.clone(), format!("{version}0"));
@@ -208,7 +234,11 @@ impl FileCase {
     fn same(&self, entry: &Entry) -> Vec<(String, Entry)> {
         let mut all = Vec::new();
         for section in self.scope.iter().skip(1) {
-            all.push((format!("in {section}"), Entry { section: section.clone(), ..entry.clone() }));
+            // The other sections are there too, so that segments do not stand in for them.
+            let others = self.scope.iter().filter(|other| *other != section);
+            let mut entry = Entry { section: section.clone(), ..entry.clone() };
+            entry.plan.sections = others.map(|other| (other.clone(), b"nothing here".to_vec())).collect();
+            all.push((format!("in {section}"), entry));
         }
         for (at, stored) in self.patterns.iter().enumerate() {
             for (number, piece) in spellings(&text(stored)).into_iter().enumerate().skip(1) {

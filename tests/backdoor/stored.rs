@@ -6,7 +6,8 @@
 /// What a stored value stands for.
 pub fn reveal(stored: &str) -> Vec<u8> {
     let Some(hex) = stored.strip_prefix("r:") else { return stored.as_bytes().to_vec() };
-    let digits: Vec<u8> = hex.bytes().map(|digit| u8::try_from(char::from(digit).to_digit(16).unwrap()).unwrap()).collect();
+    let digits: Vec<u8> =
+        hex.bytes().map(|digit| u8::try_from(char::from(digit).to_digit(16).unwrap()).unwrap()).collect();
     digits.chunks(2).rev().map(|pair| pair[1] << 4 | pair[0]).collect()
 }
 
@@ -55,8 +56,7 @@ fn written_out(text: &[char]) -> Vec<Vec<char>> {
     let Some(open) = text.iter().position(|c| matches!(c, '(' | '[')) else { return vec![text.to_vec()] };
     let optional = text[open] == '[';
     let close = open + text[open..].iter().position(|c| *c == if optional { ']' } else { ')' }).unwrap();
-    let mut choices: Vec<Vec<char>> =
-        text[open + 1..close].split(|c| *c == '|').map(<[char]>::to_vec).collect();
+    let mut choices: Vec<Vec<char>> = text[open + 1..close].split(|c| *c == '|').map(<[char]>::to_vec).collect();
     if optional {
         choices.push(Vec::new());
     }
