@@ -127,7 +127,11 @@ fn no_condition_can_go(name: &str) -> Result<(), Failed> {
     let mut unnoticed = Vec::new();
     for (what, mutant) in mutants {
         let knowledge = Knowledge::new("2026-11-22", vec![mutant]);
-        if probes.iter().all(|probe| check(probe, &knowledge).is_ok()) {
+        // Cases are named after their indicator: those that will notice come first.
+        let indicator = what.split(':').next().unwrap_or_default();
+        let (own, others): (Vec<&Probe>, Vec<&Probe>) =
+            probes.iter().partition(|probe| probe.name.starts_with(indicator));
+        if own.iter().chain(&others).all(|probe| check(probe, &knowledge).is_ok()) {
             unnoticed.push(what);
         }
     }

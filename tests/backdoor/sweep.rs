@@ -15,8 +15,22 @@ const TREES: [&str; 4] = ["/usr", "/lib", "/opt", "/bin"];
 /// Larger files are language servers and debuggers' databases; the program itself refuses them too.
 const LARGEST: u64 = 256 << 20;
 
-/// No content rule matches, and as many files and bytes were looked at as `find` counts.
+/// No content rule matches, and as many files and bytes were looked at as `find` counts. A machine on which something is
+/// installed meanwhile is looked at once more.
 pub fn nobody_is_accused() -> Result<(), Failed> {
+    let mut differences = Vec::new();
+    for _ in 0..3 {
+        let before = counted_by_find();
+        let looked_at = sweep()?;
+        if looked_at == before {
+            return Ok(());
+        }
+        differences.push((looked_at, before));
+    }
+    Err(format!("files and bytes looked at, and as find counts them: {differences:?}").into())
+}
+
+fn sweep() -> Result<(u64, u64), Failed> {
     let knowledge = Knowledge::embedded();
     let files: Vec<PathBuf> = files();
     let next = AtomicUsize::new(0);
@@ -39,12 +53,10 @@ pub fn nobody_is_accused() -> Result<(), Failed> {
         }
     });
     let (count, bytes_read) = (count.into_inner() as u64, bytes_read.into_inner());
-    let (expected_count, expected_bytes) = counted_by_find();
     eprintln!("{count} ELF files, {bytes_read} bytes, {} families", knowledge.families().len());
-    assert_eq!((count, bytes_read), (expected_count, expected_bytes), "find counts otherwise");
     assert!(count > 100, "only {count} files");
     let accused = accused.into_inner().unwrap();
-    if accused.is_empty() { Ok(()) } else { Err(accused.join("\n").into()) }
+    if accused.is_empty() { Ok((count, bytes_read)) } else { Err(accused.join("\n").into()) }
 }
 
 /// Regular files that begin as ELF files do, each inode once.
