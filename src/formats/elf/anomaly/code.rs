@@ -102,16 +102,17 @@ fn gaps(elf: &Elf<'_>, segment: &Segment, hits: &mut Hits) {
     }
 }
 
-/// The rest of the last page is mapped executable too. It must be zero, or belong to another segment.
+/// The rest of the last page is mapped executable too, up to the bytes of the next segment. It must be zero. (Behind the
+/// next segment, in files of less than a page, lies what belongs to no segment at all.)
 fn tail(elf: &Elf<'_>, segment: &Segment, hits: &mut Hits) {
     let Some(end) = segment.address.checked_add(segment.file_size) else { return };
-    let left = end.checked_next_multiple_of(PAGE).unwrap_or(end).saturating_sub(end);
-    for (at, byte) in (segment.file_end()..).zip(elf.raw().available(segment.file_end(), left)) {
-        let belongs = || elf.loads().any(|other| other.offset <= at && at < other.file_end());
-        if *byte != 0 && !belongs() {
-            hits.add(Rule::CodeInGap, format!("has bytes after its code on the same page, at offset {at:#x}"));
-            return;
-        }
+    let page = end.checked_next_multiple_of(PAGE).unwrap_or(end).saturating_sub(end);
+    let start = segment.file_end();
+    let next = elf.loads().map(|load| load.offset).filter(|offset| *offset >= start).min().unwrap_or(u64::MAX);
+    let rest = elf.raw().available(start, page.min(next.saturating_sub(start)));
+    if let Some(place) = rest.iter().position(|byte| *byte != 0) {
+        let place = start.saturating_add(u64::try_from(place).unwrap_or(0));
+        hits.add(Rule::CodeInGap, format!("has bytes after its code on the same page, at offset {place:#x}"));
     }
 }
 
