@@ -1,6 +1,12 @@
 //! What logins depend on besides configuration text: accounts, groups, enrolment, and the modules' own settings.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
+
+use super::file::{FileState, FileTable, Look};
+use crate::login::pam::{Files, Seen};
+use crate::model::{FileKind, Meta, RootedPath};
 
 /// Accounts and enrolment as far as this root shows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -9,6 +15,69 @@ pub struct LoginFacts {
     pub accounts: Vec<Account>,
     /// group(5) entries.
     pub groups: Vec<Group>,
+    /// Other sources of accounts and groups that nsswitch.conf(5) names: `sss`, `ldap` …
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub directories: Vec<String>,
+    /// Why accounts or groups may be missing above, each one sentence; none: the lists are complete but for
+    /// `directories`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incomplete: Vec<String>,
+}
+
+impl LoginFacts {
+    /// Whether no account and no group can exist besides those listed.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.directories.is_empty() && self.incomplete.is_empty()
+    }
+
+    /// The account as PAM and sshd see it, with the names of its groups.
+    #[must_use]
+    pub fn for_login(&self, account: &Account) -> crate::login::pam::Account {
+        let bytes = |text: &str| crate::model::text::unescape(text).unwrap_or_else(|| text.as_bytes().to_vec());
+        let member = |group: &&Group| group.gid == account.gid || group.members.contains(&account.name);
+        crate::login::pam::Account {
+            name: bytes(&account.name),
+            uid: account.uid,
+            gid: account.gid,
+            groups: self.groups.iter().filter(member).map(|group| bytes(&group.name)).collect(),
+            groups_complete: self.is_complete(),
+            home: bytes(&account.home),
+            shell: bytes(&account.shell),
+            local: true,
+        }
+    }
+}
+
+/// The observer's files, as the login algebra asks for them.
+impl Files for FileTable {
+    fn text(&self, path: &RootedPath) -> Seen<'_> {
+        let Some(file) = self.get(path) else { return Seen::Unasked };
+        match &file.state {
+            FileState::Missing => Seen::Missing,
+            FileState::Unknown(reason) => Seen::Opaque(reason.clone()),
+            FileState::Present(meta) if meta.kind != FileKind::Regular => {
+                Seen::Opaque("it is no regular file".to_owned())
+            }
+            FileState::Present(_) => match file.text_bytes() {
+                Some(bytes) => Seen::Text(Cow::Owned(bytes)),
+                None => match &file.problem {
+                    Some(problem) => Seen::Opaque(problem.clone()),
+                    None if file.looks.contains(&Look::Text) => Seen::Opaque("its content was not kept".to_owned()),
+                    None => Seen::Unasked,
+                },
+            },
+        }
+    }
+
+    fn inode(&self, path: &RootedPath) -> Result<Option<Meta>, String> {
+        match self.get(path).map(|file| &file.state) {
+            None => Err("nobody has looked".to_owned()),
+            Some(FileState::Missing) => Ok(None),
+            Some(FileState::Unknown(reason)) => Err(reason.clone()),
+            Some(FileState::Present(meta)) => Ok(Some(meta.clone())),
+        }
+    }
 }
 
 /// A passwd(5) entry.

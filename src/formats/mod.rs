@@ -2,6 +2,7 @@
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+pub mod accounts;
 pub mod deb822;
 pub mod dpkg;
 pub mod duo;

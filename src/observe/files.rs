@@ -156,7 +156,7 @@ fn see(root: &Root, knowledge: &Knowledge, path: &RootedPath, kind: FileKind, lo
             }
             return 0;
         }
-        Look::Text => MAX_TEXT,
+        Look::Text | Look::Redacted => MAX_TEXT,
         Look::Binary => MAX_BINARY,
     };
     let snapshot = match Snapshot::read(root, path, limit) {
@@ -172,6 +172,8 @@ fn see(root: &Root, knowledge: &Knowledge, path: &RootedPath, kind: FileKind, lo
     file.digests = DIGESTS.iter().map(|algorithm| Digest::of(*algorithm, bytes)).collect();
     if look == Look::Text {
         file.text = Some(text::escape(bytes));
+    } else if look == Look::Redacted {
+        file.text = Some(text::escape(&parse::redacted(path, bytes)));
     } else {
         let parsed = parse::binary(bytes, knowledge);
         file.elf = parsed.elf;

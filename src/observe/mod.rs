@@ -3,6 +3,7 @@
 pub mod files;
 pub mod identify;
 pub mod kernel;
+pub mod login;
 pub mod packages;
 pub mod parse;
 pub mod processes;
@@ -99,6 +100,7 @@ pub fn observe(
     progress(Progress::Station("looking at files"));
     look_until_nothing_is_wanted(&mut looker, &mut facts, knowledge, progress);
     identify(&mut facts);
+    facts.login = login::observe(&facts);
     if request.scan_all {
         progress(Progress::Station("searching every file"));
         sweep::sweep(&mut looker, &root, &request.root, &mut facts, progress);

@@ -7,8 +7,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::{Deserialize, Serialize};
 
+use crate::formats::accounts;
+use crate::formats::duo;
 use crate::formats::elf::{Elf, ElfProblem, ElfRecord};
 use crate::knowledge::{Hit, Knowledge};
+use crate::model::RootedPath;
 
 /// All that was understood of one file's content.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +31,15 @@ pub fn binary(bytes: &[u8], knowledge: &Knowledge) -> Parsed {
         problem: Some("its structure makes our parser fail: treat it as hostile and look at it by hand".to_owned()),
         ..Parsed::default()
     })
+}
+
+/// The text of a configuration file without the secrets in it.
+#[must_use]
+pub fn redacted(path: &RootedPath, bytes: &[u8]) -> Vec<u8> {
+    match path.file_name() {
+        b"passwd" | b"group" => accounts::redact(bytes),
+        _ => duo::redact(bytes),
+    }
 }
 
 fn understand(bytes: &[u8], knowledge: &Knowledge) -> Parsed {

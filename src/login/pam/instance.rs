@@ -1,5 +1,7 @@
 //! One handler with its module's model: what it may answer here, with these arguments and these files.
 
+use std::collections::BTreeSet;
+
 use crate::formats::{duo, pam::ReturnCode};
 use crate::knowledge::pam_models::{
     Asks, AtomKind, ConditionKind, ConditionModel, Literal, ModuleModel, Outcome, PamModels, TestModel,
@@ -42,7 +44,9 @@ pub struct Binder<'a> {
     /// What was odd.
     pub problems: Vec<Problem>,
     /// Text files that were asked for and nobody has looked at.
-    pub unasked: Vec<RootedPath>,
+    pub unasked: BTreeSet<RootedPath>,
+    /// The same of files that hold secrets.
+    pub unasked_secret: BTreeSet<RootedPath>,
 }
 
 /// Where pam_duo looks for its configuration: Debian's build, and upstream's packages.
@@ -52,6 +56,9 @@ impl Binder<'_> {
     /// What `handler` may answer.
     pub fn bind(&mut self, handler: &Handler) -> Vec<Alternative> {
         let HandlerKind::Module { module, arguments } = &handler.kind else { return Vec::new() };
+        if matches!(self.group, Group::Password | Group::Session) {
+            return self.anything(handler, "this management group is not run".to_owned()).into_iter().collect();
+        }
         let mut alternatives = Vec::new();
         match modules::find(module, self.files) {
             Found::Present => {}
@@ -76,7 +83,7 @@ impl Binder<'_> {
         };
         let outcomes = match self.group {
             Group::Auth => &model.auth,
-            Group::Account => &model.account,
+            Group::Account | Group::Password | Group::Session => &model.account,
         };
         if outcomes.is_empty() {
             alternatives.extend(self.anything(handler, format!("this use of `{name}` is not modelled")));
@@ -228,7 +235,12 @@ impl Binder<'_> {
             .map(|path| match self.text(path) {
                 Seen::Text(bytes) => judge(Some(duo::parse(&bytes))),
                 Seen::Missing => judge(None),
-                Seen::Opaque(_) | Seen::Unasked => Answer::Unknown,
+                Seen::Opaque(_) => Answer::Unknown,
+                Seen::Unasked => {
+                    let path = RootedPath::new(path).filter(|path| self.unasked.remove(path));
+                    self.unasked_secret.extend(path);
+                    Answer::Unknown
+                }
             })
             .collect();
         match answers.split_first() {
@@ -244,7 +256,7 @@ impl Binder<'_> {
             Seen::Opaque(reason) => Seen::Opaque(reason),
             Seen::Missing => Seen::Missing,
             Seen::Unasked => {
-                self.unasked.push(path);
+                self.unasked.insert(path);
                 Seen::Unasked
             }
         }

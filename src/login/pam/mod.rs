@@ -29,13 +29,17 @@ use condition::Test;
 use instance::{Alternative, Binder};
 use stack::{Handler, HandlerKind};
 
-/// Which of the four management groups of pam.conf(5) is run; sshd decides a login by these two.
+/// Which of the four management groups of pam.conf(5) is run; sshd decides a login by the first two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Group {
     /// `auth`: `pam_authenticate`.
     Auth,
     /// `account`: `pam_acct_mgmt`.
     Account,
+    /// `password`: `pam_chauthtok`. Assembled for its modules' sake, not run.
+    Password,
+    /// `session`: `pam_open_session`. Assembled for its modules' sake, not run.
+    Session,
 }
 
 /// How the server answers a module's prompts.
@@ -74,6 +78,8 @@ pub struct Program {
     pub refused: Option<String>,
     /// Text files that were asked for and nobody has looked at: the observer reads them and compiles again.
     pub unasked: BTreeSet<RootedPath>,
+    /// The same of files that hold secrets beside what is asked of them.
+    pub unasked_secret: BTreeSet<RootedPath>,
     /// Files that the stack was read from.
     pub read: BTreeSet<RootedPath>,
     handlers: Vec<Handler>,
@@ -90,7 +96,15 @@ pub fn compile(service: &[u8], group: Group, files: &dyn Files) -> Program {
 #[must_use]
 pub fn compile_with(service: &[u8], group: Group, files: &dyn Files, models: &PamModels) -> Program {
     let mut stack = stack::assemble(service, group, files);
-    let mut binder = Binder { models, files, group, conditions: Vec::new(), problems: Vec::new(), unasked: Vec::new() };
+    let mut binder = Binder {
+        models,
+        files,
+        group,
+        conditions: Vec::new(),
+        problems: Vec::new(),
+        unasked: BTreeSet::new(),
+        unasked_secret: BTreeSet::new(),
+    };
     let alternatives = stack.handlers.iter().map(|handler| binder.bind(handler)).collect();
     stack.problems.append(&mut binder.problems);
     stack.unasked.extend(binder.unasked);
@@ -99,6 +113,7 @@ pub fn compile_with(service: &[u8], group: Group, files: &dyn Files, models: &Pa
         problems: stack.problems,
         refused: stack.refused,
         unasked: stack.unasked,
+        unasked_secret: binder.unasked_secret,
         read: stack.read,
         handlers: stack.handlers,
         alternatives,

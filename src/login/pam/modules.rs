@@ -57,7 +57,15 @@ pub fn find(name: &[u8], files: &dyn Files) -> Found {
         return Found::Unknown("what `$ISA` stands for depends on the build".to_owned());
     }
     let mut doubt = None;
+    let mut known = name.first() == Some(&b'/');
     for path in candidates(name) {
+        // A directory that is not there need not be looked into.
+        match path.parent().map(|dir| files.inode(&dir)) {
+            Some(Ok(None)) => continue,
+            Some(Ok(Some(_))) => known = true,
+            Some(Err(reason)) => doubt = Some(reason),
+            None => {}
+        }
         match files.inode(&path) {
             Ok(Some(_)) => return Found::Present,
             Ok(None) => {}
@@ -67,10 +75,5 @@ pub fn find(name: &[u8], files: &dyn Files) -> Found {
     if let Some(reason) = doubt {
         return Found::Unknown(reason);
     }
-    let known = name.first() == Some(&b'/')
-        || DIRECTORIES
-            .iter()
-            .filter_map(|dir| RootedPath::new(dir))
-            .any(|dir| matches!(files.inode(&dir), Ok(Some(_))));
     if known { Found::Missing } else { Found::Unknown("no known module directory is there".to_owned()) }
 }

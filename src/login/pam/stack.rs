@@ -91,6 +91,8 @@ pub fn assemble(service: &[u8], group: Group, files: &dyn Files) -> Stack {
     let kind = match group {
         Group::Auth => Type::Auth,
         Group::Account => Type::Account,
+        Group::Password => Type::Password,
+        Group::Session => Type::Session,
     };
     let mut reader = Reader {
         files,

@@ -8,6 +8,7 @@ pub mod hygiene;
 pub mod knowledge;
 mod loader;
 pub mod nss;
+pub mod pam;
 pub mod search;
 pub mod servers;
 
@@ -24,6 +25,7 @@ pub fn all(facts: &RootFacts, knowledge: &Knowledge) -> Vec<Want> {
     wants.extend(knowledge::wants(facts, knowledge));
     wants.extend(closure::wants(facts));
     wants.extend(nss::wants(facts));
+    wants.extend(pam::wants(facts));
     wants.sort_unstable();
     wants.dedup();
     wants
