@@ -133,6 +133,7 @@ mod tests {
             version: String::new(),
             binary: path("/usr/sbin/sshd-int"),
             parts: Vec::new(),
+            loaded: Vec::new(),
             config: None,
             options: Vec::new(),
             ports: Vec::new(),
