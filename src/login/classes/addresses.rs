@@ -109,8 +109,8 @@ impl Addresses {
         }
         let blurred = globs.iter().any(|glob| may_be_v6(glob));
         for (first, last) in intervals(&cuts6, u128::MAX, |next| next - 1) {
-            let witness =
-                Ipv6Addr::from(if first == 0 && last > 1 { DOCUMENTATION_V6.clamp(first, last) } else { first });
+            let shown = (first..=last).contains(&DOCUMENTATION_V6);
+            let witness = Ipv6Addr::from(if shown { DOCUMENTATION_V6 } else { first });
             classes.push(AddressClass {
                 range: Range::V6(first, last),
                 witness: witness.to_string(),
@@ -223,6 +223,6 @@ mod tests {
         check("10.0.0.0/8,10.1.0.0/16", &["0.0.0.1", "10.0.0.1", "10.1.0.1", "10.2.0.1", "203.0.113.9", "2001:db8::9"]);
         check("*.5", &["0.0.0.0 part", "0.0.0.5 part", "2001:db8::9 ?"]);
         check("1?.0.0.1", &["0.0.0.0 part", "10.0.0.1 part", "2001:db8::9"]);
-        check("2001:db8:*", &["203.0.113.9", "::", "2001:db8::", "2001:db9::"]);
+        check("2001:db8:*", &["203.0.113.9", "::", "2001:db8::9", "2001:db9::"]);
     }
 }

@@ -83,17 +83,15 @@ pub fn closed(pattern: &[u8], mut state: u64) -> u64 {
     state
 }
 
-/// Every byte that a pattern names, and one that none does.
-fn alphabet(patterns: &[&[u8]]) -> BTreeSet<u8> {
-    let mut named: BTreeSet<u8> = patterns
+/// One byte that no pattern names, then every byte that one does.
+fn alphabet(patterns: &[&[u8]]) -> Vec<u8> {
+    let named: BTreeSet<u8> = patterns
         .iter()
         .flat_map(|pattern| pattern.iter().copied())
         .filter(|byte| !matches!(byte, b'*' | b'?'))
         .collect();
-    if let Some(fresh) = (b'a'..=b'z').rev().chain(b'0'..=b'9').chain(b'A'..=b'Z').find(|byte| !named.contains(byte)) {
-        named.insert(fresh);
-    }
-    named
+    let fresh = (b'a'..=b'z').rev().chain(b'0'..=b'9').chain(b'A'..=b'Z').find(|byte| !named.contains(byte));
+    fresh.into_iter().chain(named).collect()
 }
 
 #[cfg(test)]
