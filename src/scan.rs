@@ -54,7 +54,7 @@ pub fn judge(facts: &Facts, wanted: &BTreeSet<Check>, knowledge: &Knowledge, pol
         trust_floor: facts.roots.iter().filter_map(checks::trust::floor).max(),
         servers: facts.roots.iter().flat_map(|root| &root.servers).map(server).collect(),
         files: facts.roots.iter().flat_map(checks::trust::report_files).collect(),
-        login: Vec::new(),
+        login: if wanted.contains(&Check::Login) { checks::login::prove_all(facts, policy) } else { Vec::new() },
         not_covered: NOT_COVERED.iter().map(|text| (*text).to_owned()).collect(),
         sweep: facts.roots.first().and_then(|root| root.sweep),
         usage: facts.usage,
@@ -70,6 +70,7 @@ fn ask(check: Check, facts: &Facts, knowledge: &Knowledge, policy: &Policy) -> C
         Check::Live => checks::live::check(facts),
         Check::Backdoor => checks::backdoor::check(facts, knowledge, policy),
         Check::Hygiene => checks::hygiene::check(facts, knowledge, policy),
+        Check::Login => checks::login::check(facts, knowledge, policy),
         _ => {
             let mut result = CheckResult::new(check);
             result.gap(crate::model::Gap::mandatory(crate::model::Subject::Host, "this check is not built yet"));

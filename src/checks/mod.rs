@@ -4,5 +4,6 @@ pub mod anomaly;
 pub mod backdoor;
 pub mod hygiene;
 pub mod live;
+pub mod login;
 pub mod provenance;
 pub mod trust;

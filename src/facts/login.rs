@@ -4,9 +4,13 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::ServerFacts;
 use super::file::{FileState, FileTable, Look};
+use crate::formats::sshd_config::Dialect;
 use crate::login::pam::{Files, Seen};
-use crate::model::{FileKind, Meta, RootedPath};
+use crate::login::prove::Server;
+use crate::login::tree::{Names, Tree};
+use crate::model::{FileKind, Meta, RootedPath, text};
 
 /// Accounts and enrolment as far as this root shows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +81,42 @@ impl Files for FileTable {
             Some(FileState::Unknown(reason)) => Err(reason.clone()),
             Some(FileState::Present(meta)) => Ok(Some(meta.clone())),
         }
+    }
+}
+
+impl Tree for FileTable {
+    fn names(&self, path: &RootedPath) -> Names {
+        let Some(file) = self.get(path) else { return Names::Unasked };
+        match &file.state {
+            FileState::Missing => Names::Missing,
+            FileState::Unknown(reason) => Names::Opaque(reason.clone()),
+            FileState::Present(meta) if meta.kind != FileKind::Directory => Names::Missing,
+            FileState::Present(_) => match (&file.entries, &file.problem) {
+                (_, Some(problem)) => Names::Opaque(problem.clone()),
+                (Some(names), None) => Names::Listed(names.iter().filter_map(|name| text::unescape(name)).collect()),
+                (None, None) => Names::Unasked,
+            },
+        }
+    }
+}
+
+/// An OpenSSH server as the login proof sees it.
+#[must_use]
+pub fn server(facts: &ServerFacts) -> Server {
+    let bytes = |text: &String| text::unescape(text).unwrap_or_else(|| text.clone().into_bytes());
+    let argument = facts.arguments.first().map(bytes).unwrap_or_default();
+    let name = argument.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    // A server that rewrote its title shows `sshd: …` as its first argument.
+    let plain = !name.is_empty() && !name.iter().any(|byte| byte.is_ascii_whitespace() || *byte == b':');
+    let config = facts.config.clone().or_else(|| RootedPath::new("/etc/ssh/sshd_config"));
+    Server {
+        dialect: Dialect::from_banner(&facts.version),
+        config: config.unwrap_or_else(RootedPath::root),
+        options: facts.options.iter().map(bytes).collect(),
+        ports: facts.ports.clone(),
+        name: if plain { name.to_vec() } else { facts.binary.file_name().to_vec() },
+        listeners: facts.sockets.iter().map(|socket| (socket.address, socket.port)).collect(),
+        inetd: facts.inetd,
     }
 }
 

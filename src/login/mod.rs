@@ -1,8 +1,12 @@
 //! The algebra of login paths: what each way in asks for. Opens nothing: bytes come in as arguments.
 
 pub mod classes;
+pub mod explain;
 pub mod factor;
+pub mod fix;
+pub mod methods;
 pub mod pam;
+pub mod prove;
 pub mod sshd;
 pub mod tree;
 

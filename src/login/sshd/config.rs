@@ -88,6 +88,15 @@ impl std::fmt::Display for Problem {
     }
 }
 
+impl std::fmt::Display for Unasked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => path.fmt(f),
+            Self::Directory(path) => write!(f, "the directory {path}"),
+        }
+    }
+}
+
 impl Config {
     /// Reads the configuration whose main file is `path`.
     #[must_use]

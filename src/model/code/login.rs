@@ -2,4 +2,34 @@
 
 use super::codes;
 
-codes! { LOGIN; }
+codes! { LOGIN;
+    LOGIN_SINGLE_FACTOR_PATH = "login/single-factor-path", Exposure, High;
+        "a login path asks for less than policy demands";
+        "Every way in was followed: each class of connections through the Match blocks of sshd_config, each list of \
+         authentication methods, each line of the PAM stacks. This one succeeds with fewer authenticators than policy demands. \
+         The finding names an account and an address that can take it, everybody else who can, and the lines that decide it; \
+         the command under `try` shows the server's own view of the same connection. Whether an account has a password is \
+         not read, so every account is taken to have one; a login shell such as nologin does not end authentication.";
+        "Close the way in as `fix` proposes, or demand a second method with AuthenticationMethods and see that each method \
+         of the list asks for a factor of its own.";
+        ["sshd_config(5), AuthenticationMethods", "pam.conf(5)", "NIST SP 800-63B-4, section 2"]
+    LOGIN_DEAD_MATCH_BLOCK = "login/dead-match-block", Hygiene, Low;
+        "a Match block can never apply";
+        "The criteria of this block exclude every connection: a list of negated patterns only matches nothing \
+         (`Match User !root` is not \"everybody but root\"), and without `UseDNS yes` the host of `Match Host` is the \
+         address as text. What stands in the block has no effect.";
+        "Write `*,!pattern` where everybody else is meant, `Match Address` where a network is, or remove the block.";
+        ["ssh_config(5), PATTERNS", "sshd_config(5), Match"]
+    LOGIN_CONFIG_REFUSED = "login/config-refused", Hygiene, Medium;
+        "sshd refuses its configuration";
+        "sshd ends with an error when it reads this configuration. A server that is running still holds what it read when it \
+         was started, which nobody can see any more; after the next restart nobody can log in.";
+        "Mend the line; `sshd -t` shows what sshd says.";
+        ["sshd(8), -t", "sshd_config(5)"]
+    LOGIN_UNMODELLED_SERVER = "login/single-factor-server", Exposure, High;
+        "a server that can only ever ask for one factor";
+        "This implementation authenticates by a public key or by a password and has no way to ask for both, or none that \
+         was set up. It listens beyond loopback.";
+        "Stop the server, bind it to loopback, or replace it by one that asks for two factors.";
+        ["tinysshd(8)", "dropbear(8)"]
+}

@@ -11,6 +11,7 @@ pub mod nss;
 pub mod pam;
 pub mod search;
 pub mod servers;
+pub mod sshd;
 
 use crate::facts::{Look, ObservationGap, Role, RootFacts, Want};
 use crate::knowledge::Knowledge;
@@ -26,6 +27,7 @@ pub fn all(facts: &RootFacts, knowledge: &Knowledge) -> Vec<Want> {
     wants.extend(closure::wants(facts));
     wants.extend(nss::wants(facts));
     wants.extend(pam::wants(facts));
+    wants.extend(sshd::wants(facts));
     wants.sort_unstable();
     wants.dedup();
     wants

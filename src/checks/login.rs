@@ -1,0 +1,239 @@
+//! Does every login path need the factors that policy demands?
+//!
+//! Each OpenSSH server is proved on its own. A server that listens on loopback only, and one that runs as an ordinary
+//! user, is proved and listed too but stands outside policy.
+
+use std::net::IpAddr;
+
+use crate::facts::{Facts, RootFacts, ServerFacts};
+use crate::formats::program::Implementation;
+use crate::knowledge::Knowledge;
+use crate::login::prove::{self, Outcome, Server, Violation, World};
+use crate::login::sshd::{Config, Problem};
+use crate::login::{explain, fix, pam};
+use crate::model::report::{self, Counterexample, Proof};
+use crate::model::{Check, CheckResult, Evidence, Finding, Gap, Subject, code};
+use crate::policy::{FactorCount, LoginPolicy, Policy};
+
+/// Judges every server.
+#[must_use]
+pub fn check(facts: &Facts, _knowledge: &Knowledge, policy: &Policy) -> CheckResult {
+    let mut result = CheckResult::new(Check::Login);
+    for proved in facts.roots.iter().flat_map(|root| prove_root(root, policy)) {
+        judge(&proved, policy, &mut result);
+    }
+    result
+}
+
+/// The proof of every server, for the report.
+#[must_use]
+pub fn prove_all(facts: &Facts, policy: &Policy) -> Vec<report::Login> {
+    facts.roots.iter().flat_map(|root| prove_root(root, policy)).map(|proved| proved.entry).collect()
+}
+
+/// What was shown about one server.
+struct Proved<'a> {
+    facts: &'a ServerFacts,
+    entry: report::Login,
+    /// `None` for servers that are not OpenSSH.
+    outcome: Option<Outcome>,
+    /// Lines behind each counterexample.
+    evidence: Vec<Vec<Evidence>>,
+}
+
+fn prove_root<'a>(root: &'a RootFacts, policy: &Policy) -> Vec<Proved<'a>> {
+    let accounts: Vec<pam::Account> = root.login.accounts.iter().map(|account| root.login.for_login(account)).collect();
+    root.servers
+        .iter()
+        .map(|facts| match facts.implementation {
+            Implementation::OpenSsh => openssh(root, &accounts, facts, &policy.login),
+            _ => other(facts),
+        })
+        .collect()
+}
+
+fn openssh<'a>(
+    root: &'a RootFacts,
+    accounts: &[pam::Account],
+    facts: &'a ServerFacts,
+    policy: &LoginPolicy,
+) -> Proved<'a> {
+    let server = crate::facts::login::server(facts);
+    let world = World { tree: &root.files, accounts, directories: &root.login.directories };
+    let mut outcome = prove::prove(&server, world, policy);
+    outcome.unknowns.extend(root.login.incomplete.iter().cloned());
+    if outcome.proof == Proof::Proved && !outcome.unknowns.is_empty() {
+        outcome.proof = Proof::Unknown;
+    }
+    let config = Config::load(
+        &server.config,
+        &server.options,
+        &server.ports,
+        server.dialect.unwrap_or(crate::formats::sshd_config::Dialect::DEBIAN_12),
+        &root.files,
+    );
+    let shown: Vec<&Violation> = outcome.violations.iter().take(MAX_COUNTEREXAMPLES).collect();
+    let counterexamples: Vec<Counterexample> = shown
+        .iter()
+        .map(|violation| {
+            let fix = fix::smallest(violation, &server, world, policy, &config);
+            explain::counterexample(violation, &server, &config, fix)
+        })
+        .collect();
+    let evidence = shown.iter().map(|violation| lines(violation, &config)).collect();
+    let number = |count: Option<usize>| count.and_then(|count| u32::try_from(count).ok());
+    let entry = report::Login {
+        server: facts.label.clone(),
+        proof: outcome.proof,
+        authenticators: number(outcome.authenticators),
+        categories: number(outcome.categories),
+        counterexamples,
+        assumptions: assumptions(&server, &outcome, root),
+    };
+    Proved { facts, entry, outcome: Some(outcome), evidence }
+}
+
+/// Most counterexamples shown for one server; the number of others is told.
+const MAX_COUNTEREXAMPLES: usize = 8;
+
+fn other(facts: &ServerFacts) -> Proved<'_> {
+    // TinySSH knows public keys only (tinysshd(8)); the others may be set up in ways that are not read.
+    let proof = if facts.implementation == Implementation::TinySsh { Proof::Refuted } else { Proof::Unknown };
+    let entry = report::Login {
+        server: facts.label.clone(),
+        proof,
+        authenticators: (proof == Proof::Refuted).then_some(1),
+        categories: (proof == Proof::Refuted).then_some(1),
+        counterexamples: Vec::new(),
+        assumptions: Vec::new(),
+    };
+    Proved { facts, entry, outcome: None, evidence: Vec::new() }
+}
+
+fn assumptions(server: &Server, outcome: &Outcome, root: &RootFacts) -> Vec<String> {
+    let mut assumptions = vec![
+        "the programs are what their distributor built (checks `provenance` and `live`)".to_owned(),
+        "every account may have a password and a key: neither is read".to_owned(),
+        "secrets of one-time codes are known to their owners only".to_owned(),
+    ];
+    if root.login.directories.is_empty() {
+        assumptions.push(format!("there are no accounts besides the {} of passwd(5)", root.login.accounts.len()));
+    }
+    if let Some(dialect) = server.dialect {
+        assumptions.push(format!("{} read {} as it is now", dialect, server.config));
+    }
+    if outcome.closed && outcome.proof == Proof::Proved {
+        assumptions.push("holds because there is no way in at all: nobody can log in".to_owned());
+    }
+    assumptions
+}
+
+/// Whether policy speaks of the server: it can log others in, and can be reached from elsewhere.
+fn is_exposed(facts: &ServerFacts) -> bool {
+    let loopback = |address: IpAddr| match address {
+        IpAddr::V4(v4) => v4.is_loopback(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.to_ipv4_mapped().is_some_and(|v4| v4.is_loopback()),
+    };
+    !facts.user_server && (facts.sockets.is_empty() || facts.sockets.iter().any(|socket| !loopback(socket.address)))
+}
+
+fn judge(proved: &Proved<'_>, policy: &Policy, result: &mut CheckResult) {
+    let subject = Subject::Login { server: proved.facts.label.clone() };
+    let exposed = is_exposed(proved.facts);
+    let Some(outcome) = &proved.outcome else {
+        if !exposed {
+            return;
+        }
+        result.examined += 1;
+        match proved.entry.proof {
+            Proof::Refuted => result.findings.push(Finding::new(
+                code::LOGIN_UNMODELLED_SERVER,
+                subject,
+                format!("`{}` asks for a public key alone", proved.facts.binary),
+                Evidence::Fact { about: proved.facts.label.clone(), value: proved.facts.version.clone() },
+            )),
+            _ => result.gap(Gap::mandatory(subject, "how this server authenticates is not modelled")),
+        }
+        return;
+    };
+    result.examined += outcome.classes.max(u64::from(!exposed));
+    let required = match policy.login.count {
+        FactorCount::Authenticators => "authenticators",
+        FactorCount::Categories => "categories",
+    };
+    for (example, lines) in proved.entry.counterexamples.iter().zip(&proved.evidence) {
+        if !exposed {
+            break;
+        }
+        let message = format!(
+            "`{}` lets {} in with {} alone ({})",
+            example.methods.join(","),
+            example.region,
+            example.factors.join(" and "),
+            format_args!("{} {required} are demanded", policy.login.factors),
+        );
+        let first = Evidence::Counterexample {
+            user: example.user.clone(),
+            from: example.from.clone(),
+            methods: example.methods.clone(),
+        };
+        let mut finding = Finding::new(code::LOGIN_SINGLE_FACTOR_PATH, subject.clone(), message, first)
+            .with_remediation(format!("{}; try `{}`", example.fix, example.replay));
+        for line in lines {
+            finding = finding.and(line.clone());
+        }
+        result.findings.push(finding);
+    }
+    for problem in &outcome.dead {
+        let message = format!("`{}` {}", problem.text, problem.message);
+        result.findings.push(Finding::new(code::LOGIN_DEAD_MATCH_BLOCK, subject.clone(), message, line(problem)));
+    }
+    for problem in &outcome.refusals {
+        let message = format!("sshd refuses its configuration: {problem}");
+        result.findings.push(Finding::new(code::LOGIN_CONFIG_REFUSED, subject.clone(), message, line(problem)));
+    }
+    if exposed {
+        for reason in &outcome.unknowns {
+            result.gap(Gap::mandatory(subject.clone(), reason.clone()));
+        }
+        let more = outcome.violations.len().saturating_sub(proved.entry.counterexamples.len());
+        if more > 0 {
+            result.gap(Gap::noted(subject, format!("{more} more ways in fall short and are not written out")));
+        }
+    }
+}
+
+fn line(problem: &Problem) -> Evidence {
+    match &problem.path {
+        Some(path) => Evidence::Line { path: path.clone(), line: problem.line, text: problem.text.clone() },
+        None => Evidence::Fact { about: "command line of sshd".to_owned(), value: problem.text.clone() },
+    }
+}
+
+/// The lines that decide a way, and the defaults.
+fn lines(violation: &Violation, config: &Config) -> Vec<Evidence> {
+    let mut evidence: Vec<Evidence> = Vec::new();
+    for ((keyword, origin), value) in violation.origins.iter().zip(&violation.values) {
+        evidence.push(match config.line(*origin) {
+            Some((Some(path), line)) => {
+                Evidence::Line { path: path.clone(), line: line.number, text: crate::model::text::escape(&line.text) }
+            }
+            _ => Evidence::Fact {
+                about: config.place(*origin),
+                value: format!("{} {value}", explain::spelling(keyword)),
+            },
+        });
+    }
+    for step in &violation.way.evidence.trace {
+        evidence.push(Evidence::Line { path: step.path.clone(), line: step.line, text: step.text.to_string() });
+    }
+    let mut seen: Vec<Evidence> = Vec::new();
+    evidence.retain(|one| {
+        let new = !seen.contains(one);
+        if new {
+            seen.push(one.clone());
+        }
+        new
+    });
+    evidence
+}

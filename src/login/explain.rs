@@ -1,0 +1,199 @@
+//! A way in, in words: who, from where, by which methods, decided by which lines, and how to see it for oneself.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::prove::{Server, Violation};
+use super::sshd::{Config, Origin};
+use crate::formats::sshd_config::address::Range;
+use crate::model::report::Counterexample;
+use crate::model::text::escape;
+
+/// The way as the report shows it; `fix` says what closes it.
+#[must_use]
+pub fn counterexample(violation: &Violation, server: &Server, config: &Config, fix: String) -> Counterexample {
+    let evidence = &violation.way.evidence;
+    let factors = if evidence.atoms.is_empty() {
+        vec!["nothing at all".to_owned()]
+    } else {
+        evidence.atoms.iter().map(ToString::to_string).collect()
+    };
+    Counterexample {
+        user: escape(&violation.witness.user),
+        from: violation.witness.from.clone(),
+        methods: violation.way.methods.clone(),
+        factors,
+        region: region(violation),
+        decided_by: decided_by(violation, config),
+        fix,
+        replay: replay(violation, server),
+    }
+}
+
+/// Everybody who can take the way, in words.
+#[must_use]
+pub fn region(violation: &Violation) -> String {
+    let names: Vec<String> = violation.users.iter().take(SHOWN).map(|name| format!("`{}`", escape(name))).collect();
+    let more = violation.users.len().saturating_sub(names.len());
+    let who = match (violation.users.len(), violation.others) {
+        (0, true) => "any account of a directory that is not listed here".to_owned(),
+        (n, _) if n == violation.accounts => "any account".to_owned(),
+        (1, _) => format!("account {}", names.join("")),
+        (n, _) if n + 1 == violation.accounts && !violation.users.contains(b"root".as_slice()) => {
+            "any account but `root`".to_owned()
+        }
+        _ if more == 0 => format!("accounts {}", names.join(", ")),
+        (n, _) => format!("{n} of {} accounts, among them {}", violation.accounts, names.join(", ")),
+    };
+    let others = if violation.others && !violation.users.is_empty() { " and accounts of a directory" } else { "" };
+    let guards: Vec<String> = violation.way.evidence.guards.iter().map(ToString::to_string).collect();
+    let when = if guards.is_empty() { String::new() } else { format!(", provided that {}", guards.join(" and ")) };
+    format!("{who}{others}, {}{when}", from(violation))
+}
+
+/// Most names and networks written out.
+const SHOWN: usize = 4;
+
+fn from(violation: &Violation) -> String {
+    if violation.from.len() == violation.classes {
+        return "from anywhere".to_owned();
+    }
+    let mut networks = Vec::new();
+    for class in &violation.from {
+        let part = if class.whole { String::new() } else { format!(" (such as {})", class.witness) };
+        networks.extend(cidrs(class.range).into_iter().map(|net| format!("{net}{part}")));
+    }
+    if networks.len() > SHOWN {
+        let more = networks.len() - SHOWN;
+        networks.truncate(SHOWN);
+        format!("from {} and {more} more networks", networks.join(", "))
+    } else {
+        format!("from {}", networks.join(", "))
+    }
+}
+
+/// The networks that make up an interval.
+fn cidrs(range: Range) -> Vec<String> {
+    let (mut first, last, bits) = match range {
+        Range::V4(first, last) => (u128::from(first), u128::from(last), 32),
+        Range::V6(first, last) => (first, last, 128),
+    };
+    let show = |first: u128, length: u32| match range {
+        Range::V4(..) => format!("{}/{length}", Ipv4Addr::from(u32::try_from(first).unwrap_or(u32::MAX))),
+        Range::V6(..) => format!("{}/{length}", Ipv6Addr::from(first)),
+    };
+    let mut out = Vec::new();
+    loop {
+        // The largest block that begins here and does not reach beyond the end.
+        let mut size = first.trailing_zeros().min(bits);
+        while size > 0 && (size == 128 && last != u128::MAX || size < 128 && first | ((1 << size) - 1) > last) {
+            size -= 1;
+        }
+        out.push(show(first, bits - size));
+        let end = if size == 128 { u128::MAX } else { first | ((1 << size) - 1) };
+        if end >= last {
+            return out;
+        }
+        first = end + 1;
+    }
+}
+
+/// Each deciding directive and PAM step as `file:line: text`.
+#[must_use]
+pub fn decided_by(violation: &Violation, config: &Config) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut add = |line: String| {
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    };
+    for block in violation.blocks.iter().filter(|block| in_block(violation, config, **block)) {
+        if let Some((Some(path), line)) = config.line(*block) {
+            add(format!("{path}:{}: `{}`", line.number, escape(&line.text)));
+        }
+    }
+    for ((keyword, origin), value) in violation.origins.iter().zip(&violation.values) {
+        let place = config.place(*origin);
+        match config.line(*origin) {
+            Some((_, line)) => add(format!("{place}: `{}`", escape(&line.text))),
+            None => add(format!("{place}: `{} {value}`", spelling(keyword))),
+        }
+    }
+    for step in &violation.way.evidence.trace {
+        add(format!("{}:{}: `{}`: {}", step.path, step.line, step.text, step.what));
+    }
+    lines
+}
+
+/// Whether a block's own lines decide: the last block before a deciding line in the same file.
+fn in_block(violation: &Violation, config: &Config, block: Origin) -> bool {
+    violation.origins.iter().any(|(_, origin)| enclosing(config, *origin) == Some(block))
+}
+
+/// The Match line whose block holds a line of the same file.
+#[must_use]
+pub fn enclosing(config: &Config, origin: Origin) -> Option<Origin> {
+    let Origin::Line { file, line } = origin else { return None };
+    let source = config.files.get(file)?;
+    let lines = source.lines.get(..line)?;
+    let at = lines.iter().rposition(|line| matches!(line.body, crate::formats::sshd_config::Body::Match(_)))?;
+    Some(Origin::Line { file, line: at })
+}
+
+/// A keyword as the man page writes it.
+#[must_use]
+pub fn spelling(keyword: &str) -> &str {
+    match keyword {
+        "authenticationmethods" => "AuthenticationMethods",
+        "passwordauthentication" => "PasswordAuthentication",
+        "kbdinteractiveauthentication" => "KbdInteractiveAuthentication",
+        "pubkeyauthentication" => "PubkeyAuthentication",
+        "hostbasedauthentication" => "HostbasedAuthentication",
+        "gssapiauthentication" => "GSSAPIAuthentication",
+        "gssapikeyexchange" => "GSSAPIKeyExchange",
+        "kerberosauthentication" => "KerberosAuthentication",
+        "permitrootlogin" => "PermitRootLogin",
+        "permitemptypasswords" => "PermitEmptyPasswords",
+        "usepam" => "UsePAM",
+        other => other,
+    }
+}
+
+/// The command that makes sshd itself show what holds for the witness.
+fn replay(violation: &Violation, server: &Server) -> String {
+    let witness = &violation.witness;
+    let options: String = server.options.iter().map(|option| format!(" -o {}", quoted(option))).collect();
+    let user = String::from_utf8_lossy(&witness.user).into_owned();
+    let specification = format!(
+        "user={user},host={from},addr={from},laddr={to},lport={port}",
+        from = witness.from,
+        to = witness.to,
+        port = witness.port
+    );
+    format!("sshd -T -f {}{options} -C {}", quoted(server.config.as_bytes()), quoted(specification.as_bytes()))
+}
+
+/// A word for the shell.
+fn quoted(word: &[u8]) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-=,:@+".contains(byte);
+    if word.iter().all(plain) {
+        return String::from_utf8_lossy(word).into_owned();
+    }
+    format!("'{}'", escape(word).replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_are_written_as_networks() {
+        let check = |first: &str, last: &str, expected: &[&str]| {
+            let number = |text: &str| u32::from(text.parse::<Ipv4Addr>().unwrap());
+            assert_eq!(cidrs(Range::V4(number(first), number(last))), expected);
+        };
+        check("0.0.0.0", "255.255.255.255", &["0.0.0.0/0"]);
+        check("10.0.0.0", "10.255.255.255", &["10.0.0.0/8"]);
+        check("10.0.0.1", "10.0.0.4", &["10.0.0.1/32", "10.0.0.2/31", "10.0.0.4/32"]);
+        assert_eq!(cidrs(Range::V6(0, u128::MAX)), ["::/0"]);
+    }
+}

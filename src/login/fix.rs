@@ -1,0 +1,225 @@
+//! The smallest edit that closes a way in: candidates in order of size, each tried by the same prover.
+
+use super::explain;
+use super::pam::{Files, Seen};
+use super::prove::{self, Outcome, Server, Violation, World};
+use super::sshd::{Config, Origin};
+use super::tree::{Names, Tree};
+use crate::model::report::Proof;
+use crate::model::text::escape;
+use crate::model::{Meta, RootedPath};
+use crate::policy::LoginPolicy;
+use std::borrow::Cow;
+
+/// One edit of one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// The file.
+    pub path: RootedPath,
+    /// The line that is replaced, or before which text is inserted; counted from 1.
+    pub line: u32,
+    /// What is done.
+    pub change: Change,
+}
+
+/// What an edit does to a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// New lines before it.
+    Insert(Vec<String>),
+    /// Another text in its place.
+    Replace(String),
+    /// It goes.
+    Delete,
+}
+
+/// The first candidate that the prover accepts, in words; or that none was found.
+#[must_use]
+pub fn smallest(
+    violation: &Violation,
+    server: &Server,
+    world: World<'_>,
+    policy: &LoginPolicy,
+    config: &Config,
+) -> String {
+    let mut closes = None;
+    for edit in candidates(violation, server, config, world.tree) {
+        let Some(tree) = Edited::new(world.tree, &edit) else { continue };
+        let after = prove::prove(server, World { tree: &tree, ..world }, policy);
+        if after.proof == Proof::Proved && !after.closed {
+            return format!("{edit}  (proved with this line)");
+        }
+        if closes.is_none() && after.refusals.is_empty() && is_gone(violation, &after) && !after.closed {
+            closes = Some(edit);
+        }
+    }
+    match closes {
+        Some(edit) => format!("{edit}  (closes this way in; what else is reported stays)"),
+        None => {
+            "no single line was found that closes it: demand a second method with AuthenticationMethods and see that \
+                 each method of the list asks for a factor of its own"
+                .to_owned()
+        }
+    }
+}
+
+/// Whether the way, as seen by its witness, no longer falls short.
+fn is_gone(violation: &Violation, after: &Outcome) -> bool {
+    !after.violations.iter().any(|other| {
+        other.way.methods == violation.way.methods
+            && other.way.evidence.atoms == violation.way.evidence.atoms
+            && other.users.contains(&violation.witness.user)
+    })
+}
+
+/// Lists that ask for two authenticators with what distributions ship, most usual first.
+const LISTS: [&str; 2] = ["publickey,keyboard-interactive", "publickey,password"];
+
+fn candidates(violation: &Violation, server: &Server, config: &Config, tree: &dyn Tree) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    let methods = violation.origins.iter().find(|(keyword, _)| *keyword == "authenticationmethods");
+    let methods = methods.map_or(Origin::Default, |(_, origin)| *origin);
+    // A list that a line sets: without the line, or with a better one.
+    if let Some((Some(path), line)) = config.line(methods) {
+        let edit = |change| Edit { path: path.clone(), line: line.number, change };
+        if explain::enclosing(config, methods).is_some() {
+            edits.push(edit(Change::Delete));
+        }
+        edits.extend(LISTS.map(|list| edit(Change::Replace(format!("AuthenticationMethods {list}")))));
+    }
+    // A stack that another file's `sufficient` ends early, and a module that lets those pass who are not enrolled.
+    for step in &violation.way.evidence.trace {
+        let text = step.text.as_ref();
+        let edit = |text: String| Edit { path: step.path.clone(), line: step.line, change: Change::Replace(text) };
+        if let Some(target) =
+            text.strip_prefix("@include ").map(str::trim).filter(|target| target.starts_with("common-auth"))
+        {
+            edits.push(edit(format!("auth substack {target}")));
+        }
+        let words: Vec<&str> = text.split_whitespace().collect();
+        if words.get(1) == Some(&"include") {
+            let replaced: Vec<&str> =
+                words.iter().map(|word| if *word == "include" { "substack" } else { word }).collect();
+            edits.push(edit(replaced.join(" ")));
+        }
+        if words.contains(&"nullok") {
+            let kept: Vec<&str> = words.iter().copied().filter(|word| *word != "nullok").collect();
+            edits.push(edit(kept.join(" ")));
+        }
+    }
+    for name in includes(violation, tree) {
+        edits.push(name);
+    }
+    // A Match line of nothing but negations that was meant to hold for everybody else.
+    for dead in config
+        .files
+        .iter()
+        .enumerate()
+        .flat_map(|(file, source)| source.lines.iter().enumerate().map(move |(line, text)| (file, line, text)))
+    {
+        let (file, _, line) = dead;
+        let text = escape(&line.text);
+        if let crate::formats::sshd_config::Body::Match(criteria) = &line.body
+            && criteria.0.iter().any(crate::formats::sshd_config::Criterion::is_void)
+            && let Some((before, after)) = text.split_once('!')
+            && let Some(source) = config.files.get(file)
+        {
+            let change = Change::Replace(format!("{before}*,!{after}"));
+            edits.push(Edit { path: source.path.clone(), line: line.number, change });
+        }
+    }
+    // No list at all: one for everybody, first in the main file.
+    if methods == Origin::Default {
+        for list in LISTS {
+            let lines = vec![format!("AuthenticationMethods {list}")];
+            edits.push(Edit { path: server.config.clone(), line: 1, change: Change::Insert(lines) });
+        }
+        let lines = vec![
+            format!("AuthenticationMethods {}", LISTS[0]),
+            "KbdInteractiveAuthentication yes".to_owned(),
+            "UsePAM yes".to_owned(),
+        ];
+        edits.push(Edit { path: server.config.clone(), line: 1, change: Change::Insert(lines) });
+    }
+    edits
+}
+
+/// `include` lines of the files on the way, each as `substack`.
+fn includes(violation: &Violation, tree: &dyn Tree) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    let mut paths: Vec<&RootedPath> = violation.way.evidence.trace.iter().map(|step| &step.path).collect();
+    paths.sort();
+    paths.dedup();
+    let dirs = paths.iter().filter_map(|path| path.parent()).filter_map(|dir| dir.join(b"sshd"));
+    let mut files: Vec<RootedPath> = paths.iter().map(|path| (*path).clone()).chain(dirs).collect();
+    files.sort();
+    files.dedup();
+    for path in files {
+        let Seen::Text(text) = tree.text(&path) else { continue };
+        for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
+            let words: Vec<&str> = std::str::from_utf8(line).unwrap_or_default().split_whitespace().collect();
+            let replaced = match words.as_slice() {
+                ["auth", "include", target, ..] => format!("auth substack {target}"),
+                ["@include", target @ "common-auth", ..] => format!("auth substack {target}"),
+                _ => continue,
+            };
+            let line = u32::try_from(index + 1).unwrap_or(u32::MAX);
+            edits.push(Edit { path: path.clone(), line, change: Change::Replace(replaced) });
+        }
+    }
+    edits
+}
+
+impl std::fmt::Display for Edit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (path, line) = (&self.path, self.line);
+        match &self.change {
+            Change::Insert(lines) => write!(f, "{path}: before line {line}, add `{}`", lines.join("` and `")),
+            Change::Replace(text) => write!(f, "{path}:{line}: write `{text}` instead"),
+            Change::Delete => write!(f, "{path}:{line}: remove this line"),
+        }
+    }
+}
+
+/// A tree with one file edited.
+struct Edited<'a> {
+    base: &'a dyn Tree,
+    path: RootedPath,
+    text: Vec<u8>,
+}
+
+impl<'a> Edited<'a> {
+    /// `None` if the file is not known.
+    fn new(base: &'a dyn Tree, edit: &Edit) -> Option<Self> {
+        let Seen::Text(text) = base.text(&edit.path) else { return None };
+        let mut lines: Vec<Cow<'_, [u8]>> = text.split(|byte| *byte == b'\n').map(Cow::Borrowed).collect();
+        let at = usize::try_from(edit.line).ok()?.checked_sub(1)?.min(lines.len());
+        match &edit.change {
+            Change::Insert(new) => {
+                lines.splice(at..at, new.iter().map(|line| Cow::Owned(line.clone().into_bytes())));
+            }
+            Change::Replace(new) => *lines.get_mut(at)? = Cow::Owned(new.clone().into_bytes()),
+            Change::Delete => {
+                *lines.get_mut(at)? = Cow::Borrowed(b"");
+            }
+        }
+        let text = lines.join(&b'\n');
+        Some(Self { base, path: edit.path.clone(), text })
+    }
+}
+
+impl Files for Edited<'_> {
+    fn text(&self, path: &RootedPath) -> Seen<'_> {
+        if *path == self.path { Seen::Text(Cow::Borrowed(&self.text)) } else { self.base.text(path) }
+    }
+
+    fn inode(&self, path: &RootedPath) -> Result<Option<Meta>, String> {
+        self.base.inode(path)
+    }
+}
+
+impl Tree for Edited<'_> {
+    fn names(&self, path: &RootedPath) -> Names {
+        self.base.names(path)
+    }
+}

@@ -1,0 +1,318 @@
+//! What sshd's authentication methods ask of one class of connections: every list of methods that lets it in, with its
+//! evidence.
+//!
+//! Rules of auth2.c, auth2-*.c, auth-passwd.c and auth-pam.c (OpenSSH 9.2). A method that is switched off, or that cannot
+//! succeed with what is on this host, has no way through it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use super::factor::{Atom, Evidence, Guard, GuardKind, Kind, Ways};
+use super::pam::{self, Answer, Files, Mode, Program, Seen};
+use super::sshd::{Effective, Origin};
+use crate::model::RootedPath;
+
+/// The PAM stacks that a server runs, each result kept: connections that answer alike share a run.
+#[derive(Debug)]
+pub struct Stacks {
+    /// `pam_authenticate`.
+    pub auth: Program,
+    /// `pam_acct_mgmt`.
+    pub account: Program,
+    /// The service they belong to.
+    pub service: Vec<u8>,
+    runs: RefCell<BTreeMap<(bool, Mode, Vec<Answer>), Ways>>,
+}
+
+impl Stacks {
+    /// The stacks of `service` as `files` show them.
+    #[must_use]
+    pub fn new(service: &[u8], files: &dyn Files) -> Self {
+        Self {
+            auth: pam::compile(service, pam::Group::Auth, files),
+            account: pam::compile(service, pam::Group::Account, files),
+            service: service.to_vec(),
+            runs: RefCell::default(),
+        }
+    }
+
+    fn run(&self, account: bool, mode: Mode, connection: &pam::Connection<'_>, files: &dyn Files) -> Ways {
+        let program = if account { &self.account } else { &self.auth };
+        let answers = program.answers(connection, files);
+        let key = (account, mode, answers);
+        if let Some(known) = self.runs.borrow().get(&key) {
+            return known.clone();
+        }
+        let ways = program.run(mode, &key.2);
+        self.runs.borrow_mut().insert(key, ways.clone());
+        ways
+    }
+}
+
+/// A class of connections for which sshd's configuration has settled.
+#[derive(Clone, Copy)]
+pub struct Leaf<'a> {
+    /// The values that hold.
+    pub effective: &'a Effective,
+    /// The account; `None` for any name that no listed account has.
+    pub account: Option<&'a pam::Account>,
+    /// Where the connections come from.
+    pub remote: pam::Remote,
+    /// The PAM stacks.
+    pub stacks: &'a Stacks,
+    /// The examined root.
+    pub files: &'a dyn Files,
+}
+
+/// A way in: methods in order, and what they ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// Names of the methods, as sshd_config(5) writes them.
+    pub methods: Vec<String>,
+    /// What they ask for, and when they are open.
+    pub evidence: Evidence,
+    /// Keywords whose values decide it.
+    pub keywords: Vec<&'static str>,
+}
+
+impl Leaf<'_> {
+    /// Every way in: for each list of methods that can be completed its minimal ways.
+    #[must_use]
+    pub fn ways(&self) -> Vec<Way> {
+        let mut found = Vec::new();
+        for list in self.lists() {
+            let mut ways = Ways::free();
+            let mut keys = 0;
+            for method in &list {
+                ways = ways.combine(&self.method(method, keys));
+                keys += usize::from(method == "publickey");
+                if ways.is_empty() {
+                    break;
+                }
+            }
+            let keywords = self.keywords(&list);
+            found.extend(ways.iter().map(|evidence| Way {
+                methods: list.clone(),
+                evidence: evidence.clone(),
+                keywords: keywords.clone(),
+            }));
+        }
+        found
+    }
+
+    /// The lists that stay once those with a method that is switched off for this connection are dropped
+    /// (`auth2_setup_methods_lists`); without AuthenticationMethods every method alone.
+    fn lists(&self) -> Vec<Vec<String>> {
+        let wanted = self.effective.list("authenticationmethods");
+        if wanted.is_empty() || wanted.iter().any(|list| list == b"any") {
+            return METHODS
+                .iter()
+                .filter(|method| self.effective.enabled(method.as_bytes()))
+                .map(|method| vec![(*method).to_owned()])
+                .collect();
+        }
+        wanted
+            .iter()
+            .filter(|list| self.effective.completable(list))
+            .map(|list| {
+                list.split(|byte| *byte == b',').map(|method| String::from_utf8_lossy(method).into_owned()).collect()
+            })
+            .collect()
+    }
+
+    fn keywords(&self, list: &[String]) -> Vec<&'static str> {
+        let mut keywords = vec!["authenticationmethods"];
+        for method in list {
+            keywords.extend(match method.split(':').next().unwrap_or_default() {
+                "password" => ["passwordauthentication", "usepam"].as_slice(),
+                "keyboard-interactive" => &["kbdinteractiveauthentication", "usepam"],
+                "publickey" => &["pubkeyauthentication"],
+                "hostbased" => &["hostbasedauthentication"],
+                "gssapi-with-mic" => &["gssapiauthentication"],
+                "gssapi-keyex" => &["gssapiauthentication", "gssapikeyexchange"],
+                "none" => &["permitemptypasswords", "passwordauthentication", "usepam"],
+                _ => &[],
+            });
+        }
+        if self.is_root() {
+            keywords.push("permitrootlogin");
+        }
+        if self.effective.flag("kerberosauthentication") && list.iter().any(|method| method == "password") {
+            keywords.push("kerberosauthentication");
+        }
+        let mut seen = Vec::new();
+        keywords.retain(|keyword| {
+            !seen.contains(keyword) && {
+                seen.push(*keyword);
+                true
+            }
+        });
+        keywords
+    }
+
+    fn is_root(&self) -> bool {
+        self.account.is_some_and(|account| account.uid == 0)
+    }
+
+    /// What one method asks for; `keys` public keys were accepted before it in the list.
+    fn method(&self, method: &str, keys: usize) -> Ways {
+        let (name, device) = method.split_once(':').unwrap_or((method, ""));
+        if !self.root_may_use(name) {
+            return Ways::none();
+        }
+        let shown = keys > 0;
+        match name {
+            "none" => self.none(shown),
+            "publickey" => self.public_key(keys),
+            "password" => self.password(shown),
+            "keyboard-interactive" if device.is_empty() || device == "pam" => self.keyboard_interactive(shown),
+            "hostbased" => self.host_based(shown),
+            "gssapi-with-mic" => self.ticket(shown),
+            "gssapi-keyex" if self.effective.flag("gssapikeyexchange") => self.ticket(shown),
+            _ => Ways::none(),
+        }
+    }
+
+    /// `auth_root_allowed` (auth.c), asked after each step. A forced command can only come with a key.
+    fn root_may_use(&self, method: &str) -> bool {
+        if !self.is_root() {
+            return true;
+        }
+        let words = self.effective.words("permitrootlogin");
+        match words.first().map(String::as_str) {
+            Some("yes") => true,
+            Some("without-password") => {
+                matches!(method, "publickey" | "hostbased" | "gssapi-with-mic" | "gssapi-keyex")
+            }
+            Some("forced-commands-only") => matches!(method, "publickey" | "hostbased"),
+            _ => false,
+        }
+    }
+
+    fn none(&self, key_shown: bool) -> Ways {
+        if !self.effective.flag("permitemptypasswords") || !self.effective.flag("passwordauthentication") {
+            return Ways::none();
+        }
+        let ways = if self.effective.flag("usepam") {
+            self.pam(false, Mode::PasswordBlind, key_shown).iter().filter(|way| way.atoms.is_empty()).cloned().collect()
+        } else {
+            let guard = Guard::when(GuardKind::NotEnrolled, "the account's password is empty");
+            Ways::free().guarded(&guard)
+        };
+        ways.combine(&self.account_stack(Mode::AccountOnly, key_shown))
+    }
+
+    fn password(&self, key_shown: bool) -> Ways {
+        let local = if self.effective.flag("usepam") {
+            self.pam(false, Mode::PasswordBlind, key_shown)
+        } else {
+            Ways::one(Evidence::of([Atom::password()]))
+        };
+        // What the KDC says is final, and PAM's auth stack is not asked (auth-passwd.c).
+        let ways = if self.effective.flag("kerberosauthentication") {
+            local.union(Ways::one(Evidence::of([Atom::password()])))
+        } else {
+            local
+        };
+        ways.combine(&self.account_stack(Mode::AccountOnly, key_shown))
+    }
+
+    /// Linux has one device for it, PAM.
+    fn keyboard_interactive(&self, key_shown: bool) -> Ways {
+        if !self.effective.flag("usepam") {
+            return Ways::none();
+        }
+        let mode = Mode::KeyboardInteractive;
+        self.pam(false, mode, key_shown).combine(&self.account_stack(mode, key_shown))
+    }
+
+    fn public_key(&self, keys: usize) -> Ways {
+        let files = self.effective.words("authorizedkeysfile");
+        let no_file = files.iter().all(|file| file.eq_ignore_ascii_case("none"));
+        if no_file && !self.effective.is_set("authorizedkeyscommand") && !self.effective.is_set("trustedusercakeys") {
+            return Ways::none();
+        }
+        let algorithms = self.effective.algorithms("pubkeyacceptedalgorithms");
+        if algorithms.is_empty() {
+            return Ways::none();
+        }
+        let hardware = algorithms.iter().all(|name| name.starts_with("sk-") || name.starts_with("webauthn-sk-"));
+        let verified = self.effective.words("pubkeyauthoptions").iter().any(|word| word == "verify-required");
+        let name = |what: &str| match keys {
+            0 => what.to_owned(),
+            n => format!("{what} no. {}", n + 1),
+        };
+        let atoms = if hardware && verified {
+            vec![
+                Atom::new(Kind::Possession, &name("security key")),
+                Atom::new(Kind::Knowledge, &name("PIN or fingerprint of the security key")),
+            ]
+        } else {
+            vec![Atom::new(Kind::Possession, &name("public key"))]
+        };
+        Ways::one(Evidence::of(atoms)).combine(&self.account_stack(Mode::AccountOnly, keys > 0))
+    }
+
+    /// Proves a host, not a user. Without a file that trusts hosts it cannot succeed.
+    fn host_based(&self, key_shown: bool) -> Ways {
+        let evidence = Evidence::of([Atom::new(Kind::Network, "host key of the client's machine")]);
+        let mut ways = Ways::one(evidence);
+        if self.effective.is("ignorerhosts", "yes") {
+            match self.exists(&["/etc/ssh/shosts.equiv", "/etc/hosts.equiv"]) {
+                Answer::Yes => {}
+                Answer::No => return Ways::none(),
+                _ => ways = ways.guarded(&Guard::when(GuardKind::Unmodelled, "a file trusts hosts to log users in")),
+            }
+        }
+        ways.combine(&self.account_stack(Mode::AccountOnly, key_shown))
+    }
+
+    /// What the KDC demanded for the ticket is not known here. Without a keytab there is no service to have one for.
+    fn ticket(&self, key_shown: bool) -> Ways {
+        if self.exists(&["/etc/krb5.keytab", "/etc/krb5.conf"]) == Answer::No {
+            return Ways::none();
+        }
+        let guard = Guard::when(GuardKind::Unmodelled, "the KDC gives tickets for a single factor");
+        Ways::one(Evidence::of([Atom::new(Kind::Opaque, "Kerberos ticket")]))
+            .guarded(&guard)
+            .combine(&self.account_stack(Mode::AccountOnly, key_shown))
+    }
+
+    /// Whether one of the files exists.
+    fn exists(&self, paths: &[&str]) -> Answer {
+        let one = |path: RootedPath| match self.files.text(&path) {
+            Seen::Text(_) | Seen::Opaque(_) => Answer::Yes,
+            Seen::Missing => Answer::No,
+            Seen::Unasked => self.files.inode(&path).map_or(Answer::Unknown, |meta| meta.is_some().into()),
+        };
+        paths.iter().filter_map(RootedPath::new).map(one).fold(Answer::No, Answer::or)
+    }
+
+    fn account_stack(&self, mode: Mode, key_shown: bool) -> Ways {
+        if self.effective.flag("usepam") { self.pam(true, mode, key_shown) } else { Ways::free() }
+    }
+
+    fn pam(&self, account: bool, mode: Mode, key_shown: bool) -> Ways {
+        let connection = pam::Connection {
+            account: self.account,
+            remote: self.remote,
+            service: &self.stacks.service,
+            empty_passwords_permitted: self.effective.flag("permitemptypasswords"),
+            key_shown,
+        };
+        self.stacks.run(account, mode, &connection, self.files)
+    }
+}
+
+/// The files outside configuration whose existence decides whether a method can succeed.
+pub const METHOD_FILES: [&str; 4] = ["/etc/ssh/shosts.equiv", "/etc/hosts.equiv", "/etc/krb5.keytab", "/etc/krb5.conf"];
+
+/// In the order in which sshd offers them.
+const METHODS: [&str; 7] =
+    ["none", "publickey", "gssapi-keyex", "gssapi-with-mic", "password", "keyboard-interactive", "hostbased"];
+
+/// Where the values that decide a way come from.
+#[must_use]
+pub fn origins(way: &Way, effective: &Effective) -> Vec<(&'static str, Origin)> {
+    way.keywords.iter().map(|keyword| (*keyword, effective.origin(keyword))).collect()
+}
