@@ -94,6 +94,10 @@ impl Addresses {
                 }
             }
         }
+        let mapped = cuts6.range(MAPPED.0 + 1..=MAPPED.1).next().is_some();
+        if mapped {
+            cuts6.extend([MAPPED.0, MAPPED.1 + 1]);
+        }
         for (first, last) in intervals(&cuts4, u32::MAX, |next| next - 1) {
             let range = Range::V4(first, last);
             let found = quads::combinations(&globs, first, last);
@@ -109,6 +113,9 @@ impl Addresses {
         }
         let blurred = globs.iter().any(|glob| may_be_v6(glob));
         for (first, last) in intervals(&cuts6, u128::MAX, |next| next - 1) {
+            if mapped && MAPPED.0 <= first && last <= MAPPED.1 {
+                continue;
+            }
             let shown = (first..=last).contains(&DOCUMENTATION_V6);
             let witness = Ipv6Addr::from(if shown { DOCUMENTATION_V6 } else { first });
             classes.push(AddressClass {
@@ -121,6 +128,9 @@ impl Addresses {
         classes
     }
 }
+
+/// `::ffff:0:0/96`: no connection comes from there.
+const MAPPED: (u128, u128) = (0xffff_0000_0000, 0xffff_ffff_ffff);
 
 /// 203.0.113.9, of the block for documentation (RFC 5737).
 const DOCUMENTATION_V4: u32 = 0xcb00_7109;
@@ -223,6 +233,7 @@ mod tests {
         check("10.0.0.0/8,10.1.0.0/16", &["0.0.0.1", "10.0.0.1", "10.1.0.1", "10.2.0.1", "203.0.113.9", "2001:db8::9"]);
         check("*.5", &["0.0.0.0 part", "0.0.0.5 part", "2001:db8::9 ?"]);
         check("1?.0.0.1", &["0.0.0.0 part", "10.0.0.1 part", "2001:db8::9"]);
+        check("::ffff:10.1.2.3", &["203.0.113.9", "::", "2001:db8::9"]);
         check("2001:db8:*", &["203.0.113.9", "::", "2001:db8::9", "2001:db9::"]);
     }
 }
