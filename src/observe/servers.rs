@@ -239,8 +239,6 @@ impl Discovery<'_> {
     fn running(&mut self, running: Running, planned: &[Planned]) -> ServerFacts {
         let by_unit =
             planned.iter().find(|plan| running.unit.as_ref().is_some_and(|unit| is_instance(unit, &plan.unit)));
-        let by_binary = planned.iter().find(|plan| plan.binary == running.binary && plan.unit.is_empty());
-        let plan = by_unit.filter(|plan| plan.binary == running.binary).or(by_binary);
         let mut words = running.words;
         if !running.complete {
             match by_unit {
@@ -257,6 +255,9 @@ impl Discovery<'_> {
             }
         }
         let mut facts = server(running.binary, &running.program, &words);
+        // Without a control group of a unit: whatever would start exactly this.
+        let same = |plan: &&Planned| decisive(&plan.facts()) == decisive(&facts);
+        let plan = by_unit.filter(|plan| plan.binary == facts.binary).or_else(|| planned.iter().find(same));
         facts.started_by = plan.map_or(StartedBy::CommandLine, |plan| plan.started_by.clone());
         facts.unit_files = plan.map(|plan| plan.files.clone()).unwrap_or_default();
         facts.parts.extend(running.parts);
@@ -275,11 +276,7 @@ impl Discovery<'_> {
     /// Adds what would be started, unless an instance is there already that is the same in all that matters.
     fn add_planned(&mut self, instances: &mut Vec<ServerFacts>, plan: &Planned) {
         let facts = plan.facts();
-        let same = instances.iter_mut().find(|server| {
-            !server.user_server
-                && (&server.binary, &server.config, &server.options, &server.ports, &server.host_keys)
-                    == (&facts.binary, &facts.config, &facts.options, &facts.ports, &facts.host_keys)
-        });
+        let same = instances.iter_mut().find(|server| !server.user_server && decisive(server) == decisive(&facts));
         match same {
             Some(server) => {
                 let known = |file: &&RootedPath| !server.unit_files.contains(file);
@@ -293,6 +290,11 @@ impl Discovery<'_> {
     fn unseen(&mut self, path: &RootedPath, reason: &str) {
         self.facts.gap(Check::Login, Gap::mandatory(Subject::file(path), reason));
     }
+}
+
+/// What makes two instances the same in all that matters to a login.
+fn decisive(server: &ServerFacts) -> impl PartialEq + '_ {
+    (&server.binary, &server.config, &server.options, &server.ports, &server.host_keys)
 }
 
 /// Whether `unit` is `plan`, or an instance of that template.
