@@ -1,0 +1,157 @@
+//! An SSH server that executes anything but the files that were looked at is named, with what it executes instead; its
+//! twin beside it is not.
+
+mod common;
+
+use std::process::{Child, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use common::login::two_factor;
+use common::mimic::{self, Part, trial};
+use common::namespace::Host;
+use common::report::Scan;
+
+fn main() -> ExitCode {
+    let parts = &[Part::Packages, Part::Namespaces, Part::Program("cc")];
+    mimic::run(vec![
+        trial("code_in_memory_is_named", parts, code_in_memory_is_named),
+        trial("a_deleted_library_is_foreign_still", parts, a_deleted_library_is_foreign_still),
+        trial("a_tracer_is_named", parts, a_tracer_is_named),
+        trial("the_same_bytes_again_are_no_trouble", parts, the_same_bytes_again_are_no_trouble),
+    ])
+}
+
+const OPTIONS: [&str; 4] = ["-p", "2222", "-o", "PidFile=none"];
+
+/// Every live finding above informational speaks about `pid`; their codes, sorted, each once.
+fn codes_about(scan: &Scan, pid: i32) -> Vec<String> {
+    let findings = scan.findings("live");
+    assert!(findings.iter().all(|finding| finding["subject"]["pid"] == pid), "{pid}: {}", scan.troubles());
+    let mut codes: Vec<String> = findings.iter().map(|finding| finding["code"].as_str().unwrap().to_owned()).collect();
+    codes.sort();
+    codes.dedup();
+    codes
+}
+
+/// A library that makes executable memory and an sshd that runs from a file in memory.
+fn code_in_memory_is_named() {
+    let root = two_factor();
+    root.compile(
+        "/opt/writer.so",
+        "#include <sys/mman.h>\n\
+         __attribute__((constructor)) static void begin(void) {\n\
+           char *p = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n\
+           *p = (char)0xc3;\n\
+           mprotect(p, 4096, PROT_READ | PROT_EXEC);\n\
+           mmap(0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS, -1, 0);\n\
+         }\n",
+        &["-shared", "-fPIC"],
+    );
+    root.compile(
+        "/opt/from-memory",
+        "#define _GNU_SOURCE\n#include <sys/mman.h>\n#include <sys/sendfile.h>\n#include <fcntl.h>\n#include <unistd.h>\n\
+         extern char **environ;\n\
+         int main(int n, char **v) {\n\
+           int in = open(v[1], O_RDONLY), out = memfd_create(\"x\", 0);\n\
+           while (sendfile(out, in, 0, 1 << 20) > 0) {}\n\
+           return fexecve(out, v + 1, environ);\n\
+         }\n",
+        &[],
+    );
+    let host = Host::boot(root);
+    host.start_sshd(22, &[], &["/usr/sbin/sshd"]);
+    let control = host.scan(&[]);
+    assert_eq!(control.verdict("live"), "pass", "{}", control.troubles());
+
+    let preload = [("LD_PRELOAD", "/opt/writer.so")];
+    let pid = host.start_sshd(2222, &preload, &[&["/usr/sbin/sshd"], OPTIONS.as_slice()].concat());
+    let scan = host.scan(&[]);
+    let expected = ["live/anonymous-code", "live/foreign-mapping", "live/memory-file", "live/writable-mapping"];
+    assert_eq!(codes_about(&scan, pid), expected, "{}", scan.troubles());
+    scan.assert_only(&control, &["live"]);
+    host.must(&["kill", &pid.to_string()]);
+    wait_until("the preloaded server ends", || !host.listens(2222));
+
+    let pid = host.start_sshd(2222, &[], &[&["/opt/from-memory", "/usr/sbin/sshd"], OPTIONS.as_slice()].concat());
+    let scan = host.scan(&[]);
+    assert_eq!(codes_about(&scan, pid), ["live/memory-file"], "{}", scan.troubles());
+    assert!(scan.troubles().contains("/memfd:x"), "{}", scan.troubles());
+}
+
+/// Deleting the file afterwards hides nothing.
+fn a_deleted_library_is_foreign_still() {
+    let root = two_factor();
+    root.compile("/usr/lib/libforeign.so.1", "int foreign_symbol(void) { return 7; }", &["-shared", "-fPIC"]);
+    let host = Host::boot(root);
+    host.start_sshd(22, &[], &["/usr/sbin/sshd"]);
+    let preload = [("LD_PRELOAD", "/usr/lib/libforeign.so.1")];
+    let pid = host.start_sshd(2222, &preload, &[&["/usr/sbin/sshd"], OPTIONS.as_slice()].concat());
+    host.must(&["rm", "/usr/lib/libforeign.so.1"]);
+    let scan = host.scan(&[]);
+    assert_eq!(codes_about(&scan, pid), ["live/foreign-mapping"], "{}", scan.troubles());
+    assert!(scan.troubles().contains("/usr/lib/libforeign.so.1"), "{}", scan.troubles());
+}
+
+fn a_tracer_is_named() {
+    let root = two_factor();
+    root.compile(
+        "/opt/tracer",
+        "#include <stdlib.h>\n#include <sys/ptrace.h>\n#include <unistd.h>\n\
+         int main(int n, char **v) {\n\
+           if (ptrace(PTRACE_SEIZE, atoi(v[1]), 0, 0)) return 1;\n\
+           write(1, \"y\", 1);\n\
+           for (;;) pause();\n\
+         }\n",
+        &[],
+    );
+    let host = Host::boot(root);
+    host.start_sshd(22, &[], &["/usr/sbin/sshd"]);
+    let pid = host.start_sshd(2222, &[], &[&["/usr/sbin/sshd"], OPTIONS.as_slice()].concat());
+    let _tracer = Tracer::start(&host, pid);
+    let scan = host.scan(&[]);
+    assert_eq!(codes_about(&scan, pid), ["live/traced"], "{}", scan.troubles());
+}
+
+/// What a package's reinstallation does: another inode, the same bytes.
+fn the_same_bytes_again_are_no_trouble() {
+    let host = Host::boot(two_factor());
+    let pid = host.start_sshd(22, &[], &["/usr/sbin/sshd"]);
+    host.must(&["cp", "-a", "/usr/sbin/sshd", "/usr/sbin/sshd.new"]);
+    host.must(&["mv", "/usr/sbin/sshd.new", "/usr/sbin/sshd"]);
+    let scan = host.scan(&[]);
+    assert_eq!(scan.verdict("live"), "pass", "{}", scan.troubles());
+    let all = scan.result("live")["findings"].as_array().unwrap();
+    assert!(
+        all.iter().all(|finding| finding["code"] == "live/reinstalled" && finding["subject"]["pid"] == pid),
+        "{all:#?}"
+    );
+    assert_eq!(all.len(), 1);
+}
+
+struct Tracer(Child);
+
+impl Tracer {
+    fn start(host: &Host, pid: i32) -> Self {
+        use std::io::Read as _;
+        let mut command = host.command(&["/opt/tracer", &pid.to_string()]);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut ready = [0];
+        child.stdout.as_mut().unwrap().read_exact(&mut ready).expect("it traces");
+        Self(child)
+    }
+}
+
+impl Drop for Tracer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_secs(60), "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
