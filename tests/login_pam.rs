@@ -307,6 +307,20 @@ fn s64_two_prompts_kill_the_password_method() {
 }
 
 #[test]
+fn one_string_may_be_the_code_where_either_is_enough() {
+    check(
+        "auth sufficient pam_unix.so\nauth sufficient pam_google_authenticator.so\n",
+        &[GA, PASSWORD],
+        &[GA, PASSWORD],
+    );
+    check(
+        "auth [default=ignore] pam_unix.so\nauth required pam_google_authenticator.so use_first_pass\n",
+        &[GA],
+        &[GA],
+    );
+}
+
+#[test]
 fn s68_a_grace_period_is_a_window() {
     let stack = "auth required pam_unix.so\nauth required pam_google_authenticator.so grace_period=3600\n";
     let window = "password {a one-time code was given from the same address within the grace period}";
@@ -429,4 +443,36 @@ fn a_trace_names_the_lines_that_decide() {
         trace,
         ["/etc/pam.d/password-auth:1 auth sufficient pam_unix.so -- success with password: counts and ends this level"]
     );
+}
+
+/// Two hundred lines, half of which ask who the account is, and fifty thousand accounts: one run a group of accounts that
+/// answer alike. The time is printed, not judged: it depends on the build.
+#[test]
+fn fifty_thousand_accounts_share_few_runs() {
+    let mut stack = String::new();
+    for n in 0..95 {
+        stack += &format!(
+            "auth [success=1 default=ignore] pam_succeed_if.so quiet user ingroup g{n}\nauth optional pam_unix.so\n"
+        );
+    }
+    stack += "auth required pam_unix.so\nauth required pam_google_authenticator.so nullok\n";
+    let tree = Tree::new(&[("/etc/pam.d/sshd", &stack)]);
+    let began = std::time::Instant::now();
+    let program = pam::compile(b"sshd", Group::Auth, &tree);
+    let mut runs: BTreeMap<Vec<pam::Answer>, usize> = BTreeMap::new();
+    for n in 0..50_000 {
+        let account = account(&format!("u{n}"), &format!("/home/u{n}"), &["users", &format!("g{}", n % 50)]);
+        *runs.entry(program.answers(&connection(Some(&account)), &tree)).or_default() += 1;
+    }
+    println!("answers {:?}", began.elapsed());
+    assert_eq!((runs.len(), runs.values().sum::<usize>()), (50, 50_000));
+    for answers in runs.keys() {
+        let shown: Vec<String> = program.run(Mode::KeyboardInteractive, answers).iter().map(show).collect();
+        assert_eq!(shown, [PASSWORD]);
+    }
+    println!("runs {:?}", began.elapsed());
+    // A name that nobody has leaves all conditions open: too many branches to keep apart, so nothing is claimed.
+    let unknown = program.run(Mode::KeyboardInteractive, &program.answers(&connection(None), &tree));
+    assert!(unknown.iter().next().is_some());
+    println!("{} lines, 50000 accounts: {:?}", stack.lines().count(), began.elapsed());
 }

@@ -14,6 +14,9 @@ use crate::model::RootedPath;
 /// More ways than this are not kept apart: one more, evidence-free and of unknown standing, takes their place.
 pub const MAX_WAYS: usize = 256;
 
+/// The guard of the way that stands for more ways than are kept apart.
+const TOO_MANY_WAYS: &str = "one of more ways in than are kept apart is open";
+
 /// What kind of evidence an atom is (NIST SP 800-63B-4, section 2: something you know, have, are).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -222,18 +225,26 @@ impl Ways {
 
     /// Adds a way; whether it was new (no other dominates it, and it is no contradiction). Those it dominates go.
     pub fn insert(&mut self, evidence: Evidence) -> bool {
-        if evidence.is_contradictory() || self.0.iter().any(|known| known.dominates(&evidence)) {
+        if evidence.is_contradictory() || self.has_overflowed() || self.0.iter().any(|known| known.dominates(&evidence))
+        {
             return false;
         }
         self.0.retain(|known| !evidence.dominates(known));
         if self.0.len() >= MAX_WAYS {
-            self.0 = vec![Evidence {
-                guards: [Guard::when(GuardKind::Unmodelled, "one of more ways in than are kept apart is open")].into(),
-                ..Evidence::default()
-            }];
+            // From here on nothing is told apart: the one way left stands for all, and no verdict may rest on it.
+            let guards = [Guard::when(GuardKind::Unmodelled, TOO_MANY_WAYS)].into();
+            self.0 = vec![Evidence { guards, ..Evidence::default() }];
+            return true;
         }
         self.0.push(evidence);
         true
+    }
+
+    /// Whether more ways were found than are kept apart.
+    fn has_overflowed(&self) -> bool {
+        self.0
+            .iter()
+            .any(|way| way.atoms.is_empty() && way.guards.iter().any(|guard| &*guard.condition == TOO_MANY_WAYS))
     }
 
     /// Either.
@@ -355,7 +366,8 @@ mod tests {
         for number in 0..=MAX_WAYS {
             all.insert(evidence(&format!("k{number} p{number}")));
         }
-        assert!(all.len() <= 2);
+        assert_eq!(all.len(), 1);
+        assert!(all.combine(&ways(&["k1 p1"])).iter().all(Evidence::is_uncertain));
         assert!(all.iter().any(|way| way.is_uncertain() && way.atoms.is_empty()));
     }
 }

@@ -139,8 +139,7 @@ impl Program {
         if self.refused.is_some() {
             return Ways::none();
         }
-        let (handlers, alternatives, conditions) = (&self.handlers, &self.alternatives, &self.conditions);
-        symbolic::Walk { handlers, alternatives, conditions, answers, mode }.run()
+        symbolic::Walk::new(&self.handlers, &self.alternatives, &self.conditions, answers, mode).run()
     }
 
     /// The modules that the stack calls, as written.

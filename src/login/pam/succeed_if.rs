@@ -1,5 +1,6 @@
 //! pam_succeed_if(8): a list of comparisons that must all hold (Linux-PAM 1.5.2, `pam_succeed_if.c`: `evaluate`).
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::model::text::escape;
@@ -142,14 +143,12 @@ impl Comparison {
     }
 
     fn of_account(&self, account: &Account) -> Answer {
-        let uid = account.uid.to_string();
-        let gid = account.gid.to_string();
-        let text: &[u8] = match self.left {
-            Left::User => &account.name,
-            Left::Uid => uid.as_bytes(),
-            Left::Gid => gid.as_bytes(),
-            Left::Shell => &account.shell,
-            _ => &account.home,
+        let text: Cow<'_, [u8]> = match self.left {
+            Left::User => Cow::Borrowed(&account.name),
+            Left::Uid => Cow::Owned(account.uid.to_string().into_bytes()),
+            Left::Gid => Cow::Owned(account.gid.to_string().into_bytes()),
+            Left::Shell => Cow::Borrowed(&account.shell),
+            _ => Cow::Borrowed(&account.home),
         };
         match self.operator {
             Operator::Group { member } => {
@@ -157,7 +156,7 @@ impl Comparison {
                     self.right.split(|b| *b == b':').map(|group| account.in_group(group)).fold(Answer::No, Answer::or);
                 if member { inside } else { inside.negated() }
             }
-            _ => self.of_text(text),
+            _ => self.of_text(&text),
         }
     }
 

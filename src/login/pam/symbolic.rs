@@ -3,7 +3,7 @@
 //! Breadth first over the dispatcher's state and what lies in `PAM_AUTHTOK`; jumps lead forward only, so each state is
 //! settled when it is taken. The client chooses what it types; conditions that no answer settles become guards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::formats::pam::{Action, ReturnCode};
@@ -40,45 +40,52 @@ struct Node {
 }
 
 /// A stack with what its handlers may answer.
-#[derive(Clone, Copy)]
 pub(super) struct Walk<'a> {
-    pub handlers: &'a [Handler],
-    pub alternatives: &'a [Vec<Alternative>],
-    pub conditions: &'a [Condition],
-    pub answers: &'a [Answer],
-    pub mode: Mode,
+    handlers: &'a [Handler],
+    alternatives: &'a [Vec<Alternative>],
+    conditions: &'a [Condition],
+    answers: &'a [Answer],
+    mode: Mode,
+    /// What it may make sense to type.
+    strings: Vec<Typed>,
+    /// Those that make a difference in `PAM_AUTHTOK`, because a module may take them from there.
+    left_behind: BTreeSet<Typed>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    /// A walk over `handlers`, whose alternatives stand under the same index.
+    pub fn new(
+        handlers: &'a [Handler],
+        alternatives: &'a [Vec<Alternative>],
+        conditions: &'a [Condition],
+        answers: &'a [Answer],
+        mode: Mode,
+    ) -> Self {
+        let mut strings = BTreeSet::from([Typed::Password, Typed::Garbage]);
+        let mut left_behind = strings.clone();
+        for alternative in alternatives.iter().flatten() {
+            let Some(atom) = alternative.shows.as_ref().filter(|atom| atom.kind != Kind::Knowledge) else { continue };
+            let code = Typed::Code(atom.identity.clone());
+            let behind = Typed::PasswordAndCode(atom.identity.clone());
+            match alternative.asks {
+                Asks::AuthtokCodeAtEnd => left_behind.extend([code.clone(), behind.clone()]),
+                Asks::Authtok | Asks::AuthtokOnly => left_behind.extend([code.clone()]),
+                Asks::Nothing | Asks::Hidden | Asks::Visible | Asks::CodeAtEnd => {}
+            }
+            strings.extend([code, behind]);
+        }
+        Self { handlers, alternatives, conditions, answers, mode, strings: strings.into_iter().collect(), left_behind }
+    }
+
     /// Every minimal way to success.
     pub fn run(&self) -> Ways {
         match self.mode {
             Mode::KeyboardInteractive | Mode::AccountOnly => self.from(None),
             // One string, chosen before the first prompt.
             Mode::PasswordBlind => {
-                let mut strings = vec![Typed::Password, Typed::Garbage];
-                for code in self.codes() {
-                    strings.push(Typed::PasswordAndCode(code.clone()));
-                    strings.push(Typed::Code(code));
-                }
-                strings.iter().map(|typed| self.from(Some(typed))).fold(Ways::none(), Ways::union)
+                self.strings.iter().map(|typed| self.from(Some(typed))).fold(Ways::none(), Ways::union)
             }
         }
-    }
-
-    /// Identities of everything but the password that the stack may ask for.
-    fn codes(&self) -> Vec<Arc<str>> {
-        let mut codes: Vec<Arc<str>> = self
-            .alternatives
-            .iter()
-            .flatten()
-            .filter_map(|alternative| alternative.shows.as_ref())
-            .filter(|atom| atom.kind != Kind::Knowledge)
-            .map(|atom| atom.identity.clone())
-            .collect();
-        codes.sort();
-        codes.dedup();
-        codes
     }
 
     fn from(&self, blind: Option<&Typed>) -> Ways {
@@ -151,14 +158,7 @@ impl Walk<'_> {
         let typed: Vec<Typed> = match (self.mode, blind) {
             (Mode::AccountOnly, _) => Vec::new(),
             (_, Some(string)) => vec![string.clone()],
-            (_, None) => {
-                let mut all = vec![Typed::Password, Typed::Garbage];
-                for code in self.codes() {
-                    all.push(Typed::PasswordAndCode(code.clone()));
-                    all.push(Typed::Code(code));
-                }
-                all
-            }
+            (_, None) => self.strings.clone(),
         };
         let fits = |typed: &Typed| shows.is_none_or(|atom| is(typed, atom));
         let code_behind = |typed: &Typed| shows.is_none_or(|atom| ends_in(typed, atom));
@@ -178,7 +178,12 @@ impl Walk<'_> {
                 Some(before) if fits(before) => vec![kept],
                 Some(_) => Vec::new(),
                 None if typed.is_empty() && shows.is_none() => vec![None],
-                None => typed.into_iter().filter(fits).map(Some).collect(),
+                None => typed
+                    .into_iter()
+                    .filter(fits)
+                    .filter(|typed| blind.is_some() || self.left_behind.contains(typed))
+                    .map(Some)
+                    .collect(),
             },
             Asks::CodeAtEnd if typed.is_empty() && shows.is_none() => vec![kept],
             Asks::CodeAtEnd => {
