@@ -109,7 +109,13 @@ impl<'a> Walk<'a> {
                 continue;
             }
             walk.reached.insert(path);
-            let Some(interpreter) = interpreter(record) else { continue };
+            let Some(interpreter) = interpreter(record) else {
+                if record.interpreter.is_some() || !record.needed.is_empty() {
+                    let reason = "it needs libraries, and names no loader by an absolute path that could find them";
+                    walk.gaps.insert(Gap::mandatory(Subject::file(path), reason));
+                }
+                continue;
+            };
             let Some(loader) = Loader::find(&root.files, &interpreter, record, &mut walk.wants) else { continue };
             let process = walk.program(&loader, path, record);
             if is(file, &[Role::Server]) {
@@ -288,6 +294,49 @@ fn preload_names(list: &[u8]) -> Vec<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use crate::facts::FileState;
+    use crate::model::{FileKind, Meta};
+
+    /// A root with one program that needs `libx.so.1`, the loader's files looked at and absent.
+    fn root(interpreter: Option<&str>) -> RootFacts {
+        let (mode, uid, gid, size, nlink) = (0o755, 0, 0, 0, 1);
+        let kind = FileKind::Regular;
+        let meta = Meta { kind, mode, uid, gid, size, nlink, mtime: 0, ctime: 0, dev: 0, ino: 0 };
+        let mut program = FileFacts::new(FileState::Present(meta));
+        program.roles.insert(Role::Server);
+        program.looks.insert(Look::Binary);
+        program.elf = Some(Box::new(ElfRecord {
+            machine: 62,
+            bits: 64,
+            interpreter: interpreter.map(str::to_owned),
+            needed: vec!["libx.so.1".into()],
+            ..ElfRecord::default()
+        }));
+        let mut root = RootFacts::default();
+        root.files.files.insert(RootedPath::new("/sbin/sshd").unwrap(), program);
+        for _ in 0..16 {
+            for want in wants(&root) {
+                root.files.files.entry(want.path).or_insert_with(|| FileFacts::new(FileState::Missing));
+            }
+        }
+        root
+    }
+
+    #[test]
+    fn what_cannot_be_resolved_is_a_gap() {
+        let check = |interpreter, expected: &[&str]| {
+            let reasons: Vec<String> = gaps(&root(interpreter)).into_iter().map(|gap| gap.gap.reason).collect();
+            assert_eq!(reasons.len(), expected.len(), "{reasons:?}");
+            for (reason, start) in reasons.iter().zip(expected) {
+                assert!(reason.starts_with(start), "{reason}");
+            }
+        };
+        check(None, &["it needs libraries"]);
+        check(Some("ld.so"), &["it needs libraries"]);
+        check(Some("/lib64/ld-linux-x86-64.so.2"), &["this loader does not exist", "needs `libx.so.1`"]);
+        check(Some("/lib/ld-musl-x86_64.so.1"), &["this loader does not exist", "needs `libx.so.1`"]);
+    }
 
     #[test]
     fn names_in_ld_so_preload() {

@@ -125,7 +125,8 @@ impl Loader {
         wants: &mut BTreeSet<Want>,
     ) -> Option<Self> {
         wants.insert(Want { path: path.clone(), role: Role::Loader, look: Look::Binary });
-        let own = files.get(path)?.elf.as_deref();
+        let file = files.get(path)?;
+        let own = file.elf.as_deref();
         let musl = path.file_name().strip_prefix(b"ld-musl-").and_then(|name| name.split(|byte| *byte == b'.').next());
         let mut loader = Self {
             family: if musl.is_some() { Family::Musl } else { Family::Glibc },
@@ -139,6 +140,9 @@ impl Loader {
             cache: None,
             problems: Vec::new(),
         };
+        if file.state == FileState::Missing {
+            loader.problems.push("this loader does not exist, though a program asks for it".into());
+        }
         match musl {
             Some(architecture) => loader.configure_musl(files, architecture, wants)?,
             None => loader.configure_glibc(files, own, wants)?,

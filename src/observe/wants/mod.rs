@@ -6,6 +6,7 @@
 pub mod closure;
 pub mod hygiene;
 pub mod knowledge;
+pub mod ldconf;
 mod loader;
 pub mod nss;
 pub mod pam;
@@ -25,6 +26,7 @@ pub fn all(facts: &RootFacts, knowledge: &Knowledge) -> Vec<Want> {
     wants.extend(servers::wants(facts));
     wants.extend(knowledge::wants(facts, knowledge));
     wants.extend(closure::wants(facts));
+    wants.extend(ldconf::wants(facts));
     wants.extend(nss::wants(facts));
     wants.extend(pam::wants(facts));
     wants.extend(sshd::wants(facts));
@@ -37,6 +39,7 @@ pub fn all(facts: &RootFacts, knowledge: &Knowledge) -> Vec<Want> {
 #[must_use]
 pub fn gaps(facts: &RootFacts) -> Vec<ObservationGap> {
     let mut gaps = closure::gaps(facts);
+    gaps.extend(ldconf::gaps(facts));
     gaps.extend(nss::gaps(facts));
     gaps
 }
