@@ -75,7 +75,7 @@ const TAMPERS: &[Tamper] = &[
         change: |root| root.write("/etc/ld.so.preload", root.find("/usr/lib/*/libbz2.so.1.0") + "\n"),
         environment: &[],
         check: "hygiene",
-        code: "hygiene/ld-so-preload",
+        code: "hygiene/preload",
         subject: "/etc/ld.so.preload",
     },
     Tamper {
@@ -99,7 +99,7 @@ const TAMPERS: &[Tamper] = &[
         change: |root| root.chmod("/etc/ssh/ssh_host_ed25519_key", 0o644),
         environment: &[],
         check: "hygiene",
-        code: "hygiene/host-key-readable",
+        code: "hygiene/host-key-exposed",
         subject: "/etc/ssh/ssh_host_ed25519_key",
     },
     Tamper {
