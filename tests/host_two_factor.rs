@@ -207,7 +207,10 @@ fn an_ordinary_user_sees_too_little() {
         let gaps = scan.result(check)["gaps"].as_array().unwrap();
         let said: BTreeSet<String> = gaps.iter().map(|gap| format!("{} {}", gap["subject"], gap["reason"])).collect();
         assert_eq!(said.len(), gaps.len(), "{check} says something twice: {gaps:#?}");
-        let subjects: BTreeSet<String> = gaps.iter().map(|gap| gap["subject"].to_string()).collect();
-        assert_eq!(subjects.len(), gaps.len(), "{check} lists something twice: {gaps:#?}");
+        // Of the host as a whole there may be several things to say (a socket each); of a file or a process, one.
+        let named: Vec<String> =
+            gaps.iter().filter(|gap| gap["subject"]["kind"] != "host").map(|gap| gap["subject"].to_string()).collect();
+        let distinct: BTreeSet<&String> = named.iter().collect();
+        assert_eq!(distinct.len(), named.len(), "{check} lists something twice: {gaps:#?}");
     }
 }
