@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::checks;
+use crate::checks::{self, inspect::Inspected};
 use crate::facts::{Facts, RootFacts, ServerFacts};
 use crate::knowledge::Knowledge;
+use crate::model::limits;
 use crate::model::report::{self, Host, Report, Tool};
-use crate::model::{Check, CheckResult, Finding};
+use crate::model::{Check, CheckResult, Finding, RootedPath};
 use crate::observe::{self, ObserveProblem, Progress, Request};
 use crate::own;
 use crate::policy::Policy;
@@ -27,6 +28,15 @@ pub fn scan(
     let mut report = judge(&facts, wanted, knowledge, policy);
     report.usage = own::usage::so_far(facts.usage.bytes_read);
     Ok((facts, report))
+}
+
+/// Single files, each by itself.
+///
+/// # Errors
+/// If the root directory cannot be opened.
+pub fn inspect(paths: &[RootedPath], knowledge: &Knowledge) -> Result<Vec<Inspected>, ObserveProblem> {
+    let facts = observe::inspect::inspect(paths, knowledge)?;
+    Ok(checks::inspect::check(&facts, knowledge))
 }
 
 /// What the facts say about the wanted checks, by this knowledge and policy.
@@ -53,9 +63,9 @@ pub fn judge(facts: &Facts, wanted: &BTreeSet<Check>, knowledge: &Knowledge, pol
         classes,
         trust_floor: facts.roots.iter().filter_map(checks::trust::floor).max(),
         servers: facts.roots.iter().flat_map(|root| &root.servers).map(server).collect(),
-        files: facts.roots.iter().flat_map(checks::trust::report_files).collect(),
+        files: facts.roots.iter().flat_map(|root| files(root, &results)).collect(),
         login: if wanted.contains(&Check::Login) { checks::login::prove_all(facts, policy) } else { Vec::new() },
-        not_covered: NOT_COVERED.iter().map(|text| (*text).to_owned()).collect(),
+        not_covered: limits::of(is_live(facts)).map(|limit| limit.what.to_owned()).collect(),
         sweep: facts.roots.first().and_then(|root| root.sweep),
         usage: facts.usage,
         results,
@@ -85,13 +95,6 @@ fn accepted(finding: Finding, facts: &Facts, policy: &Policy) -> Finding {
     policy.exceptions.iter().fold(finding, |finding, exception| exception.apply(finding, facts.observed_at))
 }
 
-/// What user space cannot show, and what this version does not look at; `sshproof explain limits` says more.
-const NOT_COVERED: &[&str] = &[
-    "heap, stack and writable data of processes",
-    "code that was patched in memory (the mapped files are compared, not yet the pages)",
-    "the kernel, and whatever a kernel rootkit hides",
-];
-
 fn host(facts: &Facts) -> Host {
     let root = facts.roots.first();
     let kernel_name = facts.kernel.as_ref().map(|kernel| kernel.hostname.clone()).filter(|name| !name.is_empty());
@@ -100,8 +103,25 @@ fn host(facts: &Facts) -> Host {
         name: kernel_name.unwrap_or_else(|| of_root(|root| root.hostname.clone())),
         os: of_root(|root| root.os_release.get("PRETTY_NAME").cloned().unwrap_or_default()),
         root: of_root(|root| root.path.clone()),
-        live: root.is_some_and(|root| root.live),
+        live: is_live(facts),
     }
+}
+
+fn is_live(facts: &Facts) -> bool {
+    facts.roots.first().is_some_and(|root| root.live)
+}
+
+/// The files of the surface; the chain of a server's executable goes on to the processes that run it.
+fn files(root: &RootFacts, results: &[CheckResult]) -> Vec<report::File> {
+    let mut files = checks::trust::report_files(root);
+    for live in results.iter().filter(|result| result.check == Check::Live) {
+        for (path, link) in checks::live::link::links(root, live) {
+            if let Some(file) = files.iter_mut().find(|file| file.path == path) {
+                file.chain.push(link);
+            }
+        }
+    }
+    files
 }
 
 fn server(server: &ServerFacts) -> report::Server {

@@ -32,6 +32,14 @@ pub fn check(facts: &Facts) -> CheckResult {
     result
 }
 
+/// The same question about one file by itself; a missing build-id says nothing without its neighbours.
+#[must_use]
+pub fn of_file(path: &RootedPath, file: &FileFacts) -> CheckResult {
+    let mut result = CheckResult { examined: 1, ..CheckResult::new(Check::Anomaly) };
+    examine(path, file, false, &mut result);
+    result
+}
+
 /// The code files of the surface that are there, without those that belong to user servers only.
 fn code(root: &RootFacts) -> impl Iterator<Item = (&RootedPath, &FileFacts)> {
     root.files.files.iter().filter(|(path, file)| {

@@ -3,6 +3,7 @@
 pub mod anomaly;
 pub mod backdoor;
 pub mod hygiene;
+pub mod inspect;
 pub mod live;
 pub mod login;
 pub mod provenance;

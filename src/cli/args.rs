@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::completions::CompletionsArgs;
 use super::explain::ExplainArgs;
+use super::inspect::InspectArgs;
 use super::judge::JudgeArgs;
 use super::man::ManArgs;
 use super::scan::ScanArgs;
@@ -52,6 +53,8 @@ pub enum Command {
     Scan(ScanArgs),
     /// Judge stored facts again, with today's knowledge and policy
     Judge(JudgeArgs),
+    /// Show what any ELF file says about itself, and what our knowledge says about it
+    Inspect(InspectArgs),
     /// Say what a finding means and what to do, what no scan can prove, or list all codes
     Explain(ExplainArgs),
     /// Print a shell's completion script

@@ -4,6 +4,7 @@ mod args;
 mod completions;
 mod exit;
 mod explain;
+mod inspect;
 mod judge;
 mod judging;
 mod knowledge;
@@ -41,6 +42,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Command::Scan(args) => scan::run(args, cli.quiet),
         Command::Judge(args) => judge::run(args),
+        Command::Inspect(args) => inspect::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),

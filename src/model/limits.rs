@@ -27,6 +27,12 @@ pub const LIMITS: &[Limit] = &[
         live: true,
     },
     Limit {
+        what: "code that was patched in memory",
+        why: "The files that processes map are compared with what lies on disk, byte for byte, not yet the pages in memory: \
+              somebody with the rights of a debugger can change those and leave the file alone.",
+        live: true,
+    },
+    Limit {
         what: "this copy of sshproof",
         why: "Whoever controls the host controls its copy of sshproof too. Run one from trusted media, or collect facts \
               (`--facts-out`) and judge them elsewhere (`sshproof judge`); facts taken on a host that lies are still lies.",

@@ -2,6 +2,7 @@
 
 pub mod files;
 pub mod identify;
+pub mod inspect;
 pub mod kernel;
 pub mod login;
 pub mod packages;

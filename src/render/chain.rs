@@ -25,16 +25,16 @@ pub enum State {
     Shown,
 }
 
+/// What the link of a package system that signs nothing begins with.
+const NONE: &str = "none: ";
+
 /// The steps for `server`, strongest witness first.
 #[must_use]
 pub fn steps(report: &Report, server: &Server) -> Vec<Step> {
-    let shown = |title, text| Step { title, text, state: State::Shown };
     let mut steps = Vec::new();
     let file = report.files.iter().find(|file| file.path == server.binary);
-    let mut memory = None;
     for (link, file) in file.iter().flat_map(|file| file.chain.iter().map(move |link| (link, *file))) {
         if link.link == LinkKind::Memory {
-            memory = Some(step(link, file));
             continue;
         }
         steps.push(step(link, file));
@@ -42,6 +42,7 @@ pub fn steps(report: &Report, server: &Server) -> Vec<Step> {
             steps.push(Step { title: "package", text: package.clone(), state: State::Holds });
         }
     }
+    let shown = |title, text| Step { title, text, state: State::Shown };
     match file {
         None => steps.push(shown("record", "not examined".to_owned())),
         Some(file) if !file.chain.iter().any(|link| link.link == LinkKind::Digest) => {
@@ -49,32 +50,49 @@ pub fn steps(report: &Report, server: &Server) -> Vec<Step> {
         }
         Some(_) => {}
     }
-    steps.push(shown("file", server.binary.to_string()));
-    steps.push(memory.unwrap_or_else(|| {
-        shown(
-            "processes",
-            match server.pids.as_slice() {
-                [] => "not running".to_owned(),
-                pids => format!("runs as pid {}", pids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
-            },
-        )
-    }));
+    let proven = file.is_some_and(|file| file.chain.iter().any(|link| link.link == LinkKind::Digest && link.ok));
+    let state = if proven { State::Holds } else { State::Shown };
+    steps.push(Step { title: "file", text: server.binary.to_string(), state });
+    steps.push(processes(server, file));
     steps
+}
+
+/// What runs the file. Servers that share one executable have a link each, told apart by their pids.
+fn processes(server: &Server, file: Option<&File>) -> Step {
+    let step = |text, state| Step { title: "processes", text, state };
+    if server.pids.is_empty() {
+        return step("not running".to_owned(), State::Shown);
+    }
+    let pids = format!("pid {}", server.pids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+    let mut links = file.iter().flat_map(|file| &file.chain).filter(|link| link.link == LinkKind::Memory);
+    match links.find(|link| link.by == pids || link.by.contains(&format!("`{}`", server.label))) {
+        Some(link) if link.ok => step(format!("executed by {pids}"), State::Holds),
+        Some(link) => step(format!("✗ {}", link.by), State::Broken),
+        None => step(format!("runs as {pids}, not examined"), State::Shown),
+    }
 }
 
 fn step(link: &Link, file: &File) -> Step {
     let by = &link.by;
     let (title, text) = match (link.link, link.ok) {
         (LinkKind::Signature, true) => ("signature", format!("signed by {by}")),
-        (LinkKind::Signature, false) => ("signature", format!("✗ NO VALID SIGNATURE: {by}")),
+        (LinkKind::Signature, false) => match by.strip_prefix(NONE) {
+            Some(why) => return Step { title: "signature", text: format!("unsigned: {why}"), state: State::Shown },
+            None => ("signature", format!("✗ NO VALID SIGNATURE: {by}")),
+        },
         (LinkKind::Record, true) => ("record", format!("recorded in {by}")),
         (LinkKind::Record, false) => ("record", format!("✗ NO RECORD: {by}")),
         (LinkKind::Digest, true) => ("content", format!("{} ({by} as recorded)", content(file))),
         (LinkKind::Digest, false) => ("content", format!("✗ CONTENT IS NOT AS RECORDED: {by}, {}", content(file))),
-        (LinkKind::Memory, true) => ("processes", by.clone()),
-        (LinkKind::Memory, false) => ("processes", format!("✗ MEMORY DIFFERS: {by}")),
+        (LinkKind::Memory, _) => ("processes", by.clone()),
     };
     Step { title, text, state: if link.ok { State::Holds } else { State::Broken } }
+}
+
+/// Whether every link that the package system offers holds, down to the bytes on disk and in memory.
+#[must_use]
+pub fn holds(file: &File) -> bool {
+    file.chain.iter().all(|link| link.ok || link.link == LinkKind::Signature && link.by.starts_with(NONE))
 }
 
 /// First and last digits of the evidence digest: enough to compare by eye, the whole stands in the JSON.

@@ -4,6 +4,7 @@ pub mod chain;
 pub mod explain;
 pub mod html;
 pub mod human;
+pub mod inspect;
 pub mod json;
 pub mod ndjson;
 pub mod page;

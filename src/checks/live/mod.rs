@@ -3,6 +3,7 @@
 //! Each executable mapping must be the inode of a file of the surface, or hold the same content; `provenance` judges those
 //! files. What is judged here is the mapped file as a whole; pages changed in memory are not looked at yet.
 
+pub mod link;
 mod mapping;
 
 use crate::facts::{Facts, ProcessFacts, RootFacts};

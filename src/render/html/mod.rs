@@ -122,13 +122,10 @@ fn chains(out: &mut String, report: &Report) {
         out.push_str("<p>No SSH server was found.</p>\n");
     }
     for server in &report.servers {
-        let sockets = if server.sockets.is_empty() { "not listening".to_owned() } else { server.sockets.join(", ") };
-        let config = server.config.as_ref().map(|path| format!(" · {path}")).unwrap_or_default();
-        let user = if server.user_server { " · a user's own server, outside the verdict" } else { "" };
         out.push_str(&format!(
             "<article class=\"server\">\n<h3>{}</h3>\n<p class=\"about\">{}</p>\n{}",
             text(&server.label),
-            text(&format!("{sockets} · {}{config}{user}", server.started_by)),
+            text(&servers::about(server)),
             chain::draw(report, server)
         ));
         for login in report.login.iter().filter(|login| login.server == server.label) {

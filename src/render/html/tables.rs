@@ -3,6 +3,7 @@
 use super::{prose, text};
 use crate::model::Check;
 use crate::model::report::{File, Report};
+use crate::render::chain::holds;
 use crate::render::human::gaps::by_reason;
 
 /// What could not be seen, each thing once.
@@ -54,9 +55,4 @@ pub fn files(out: &mut String, report: &Report) {
         ));
     }
     out.push_str("</tbody>\n</table>\n</details>\n");
-}
-
-/// Whether every link that was checked holds.
-fn holds(file: &File) -> bool {
-    file.chain.iter().all(|link| link.ok)
 }

@@ -1,7 +1,7 @@
 //! One line for each server: from the record of its executable down to the processes that run it.
 
 use super::{Page, Tone, count};
-use crate::model::report::{Login, Proof, Report};
+use crate::model::report::{Login, Proof, Report, Server};
 use crate::render::chain;
 
 /// Column of the text beside a label.
@@ -14,15 +14,7 @@ pub fn write(page: &mut Page, report: &Report) {
         page.text(2, "no SSH server was found");
     }
     for server in &report.servers {
-        let sockets = if server.sockets.is_empty() { "not listening".to_owned() } else { server.sockets.join(", ") };
-        let mut facts = format!("{sockets} · {}", server.started_by);
-        if let Some(config) = &server.config {
-            facts.push_str(&format!(" · {config}"));
-        }
-        if server.user_server {
-            facts.push_str(" · a user's own server: listed and searched, outside the verdict");
-        }
-        page.hang(&[("  ", Tone::Plain), (&server.label, Tone::Strong)], TEXT, &facts);
+        page.hang(&[("  ", Tone::Plain), (&server.label, Tone::Strong)], TEXT, &format!(" {}", about(server)));
         let links: Vec<String> = chain::steps(report, server).into_iter().map(|step| step.text).collect();
         page.hang(&[("    chain", Tone::Faint)], TEXT, &links.join(" → "));
         for login in report.login.iter().filter(|login| login.server == server.label) {
@@ -32,6 +24,21 @@ pub fn write(page: &mut Page, report: &Report) {
             }
         }
     }
+}
+
+/// How a server comes to run, and what it listens on where its label does not say.
+pub fn about(server: &Server) -> String {
+    let mut parts = vec![server.started_by.clone()];
+    parts.extend(server.config.iter().map(ToString::to_string));
+    match server.sockets.iter().filter(|socket| !server.label.contains(*socket)).cloned().collect::<Vec<_>>() {
+        _ if server.sockets.is_empty() => parts.push("not listening".to_owned()),
+        others if others.is_empty() => {}
+        others => parts.push(format!("listens on {}", others.join(", "))),
+    }
+    if server.user_server {
+        parts.push("a user's own server: listed and searched, outside the verdict".to_owned());
+    }
+    parts.join(" · ")
 }
 
 /// The login proof in words.

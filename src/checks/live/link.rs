@@ -1,0 +1,81 @@
+//! The last link of a chain: from the file of a server to the processes that execute it.
+
+use crate::facts::RootFacts;
+use crate::model::report::{Link, LinkKind};
+use crate::model::{CheckResult, RootedPath, Subject};
+
+/// For the executable of each running server, whether its processes were seen to execute what was looked at. `result` is
+/// this check's answer; a process that it accuses, or could not judge, breaks the link.
+#[must_use]
+pub fn links(root: &RootFacts, result: &CheckResult) -> Vec<(RootedPath, Link)> {
+    let mut links = Vec::new();
+    for server in root.servers.iter().filter(|server| !server.pids.is_empty()) {
+        let Some(path) = root.files.canonical(&server.binary) else { continue };
+        let of = |pids: &mut dyn Iterator<Item = &i32>| {
+            let pids: Vec<String> = pids.map(ToString::to_string).collect();
+            (!pids.is_empty()).then(|| format!("pid {}", pids.join(", ")))
+        };
+        let accused = |pid: &&i32| result.findings.iter().any(|finding| is_about(&finding.subject, **pid));
+        let unseen = |pid: &&i32| result.gaps.iter().any(|gap| gap.mandatory && is_about(&gap.subject, **pid));
+        let link = |by: String, ok| Link { link: LinkKind::Memory, by, ok };
+        let link = if let Some(pids) = of(&mut server.pids.iter().filter(accused)) {
+            link(format!("{pids} of `{}` executes something else", server.label), false)
+        } else if let Some(pids) = of(&mut server.pids.iter().filter(unseen)) {
+            link(format!("{pids} of `{}` could not be judged", server.label), false)
+        } else {
+            link(of(&mut server.pids.iter()).unwrap_or_default(), true)
+        };
+        links.push((path.clone(), link));
+    }
+    links
+}
+
+fn is_about(subject: &Subject, wanted: i32) -> bool {
+    matches!(subject, Subject::Process { pid, .. } | Subject::Mapping { pid, .. } if *pid == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::server::{Implementation, StartedBy};
+    use crate::facts::{FileFacts, FileState, ServerFacts};
+    use crate::model::{Check, Evidence, Finding, Gap, code};
+
+    fn server() -> ServerFacts {
+        ServerFacts {
+            label: "sshd *:22".to_owned(),
+            implementation: Implementation::OpenSsh,
+            version: String::new(),
+            binary: RootedPath::new("/usr/sbin/sshd").unwrap(),
+            parts: Vec::new(),
+            config: None,
+            options: Vec::new(),
+            ports: Vec::new(),
+            host_keys: Vec::new(),
+            arguments: Vec::new(),
+            inetd: false,
+            started_by: StartedBy::CommandLine,
+            unit_files: Vec::new(),
+            sockets: Vec::new(),
+            pids: vec![7, 8],
+            user_server: false,
+        }
+    }
+
+    #[test]
+    fn a_link_holds_unless_one_of_its_processes_is_accused_or_unseen() {
+        let mut root = RootFacts { servers: vec![server()], ..RootFacts::default() };
+        root.files.files.insert(RootedPath::new("/usr/sbin/sshd").unwrap(), FileFacts::new(FileState::Missing));
+        let check = |result: &CheckResult, by: &str, ok| {
+            assert_eq!(links(&root, result)[0].1, Link { link: LinkKind::Memory, by: by.to_owned(), ok });
+        };
+        let mut result = CheckResult::new(Check::Live);
+        check(&result, "pid 7, 8", true);
+        result.gap(Gap::mandatory(Subject::Process { pid: 8, starttime: 1 }, "x"));
+        check(&result, "pid 8 of `sshd *:22` could not be judged", false);
+        let subject = Subject::Mapping { pid: 7, start: 1, path: String::new() };
+        let evidence = Evidence::Fact { about: "a".to_owned(), value: "b".to_owned() };
+        result.findings.push(Finding::new(code::TRACED, subject, "m", evidence));
+        check(&result, "pid 7 of `sshd *:22` executes something else", false);
+    }
+}
