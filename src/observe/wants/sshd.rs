@@ -1,7 +1,7 @@
-//! Which configuration of sshd must be looked at: each server's main file, what it includes, and the files whose
-//! existence decides whether a method can succeed.
+//! Which configuration of sshd must be looked at: each server's main file, what it includes, the programs it splits off to,
+//! and the files whose existence decides whether a method can succeed.
 
-use crate::facts::{Look, Role, RootFacts, Want};
+use crate::facts::{Look, Role, RootFacts, ServerFacts, Want};
 use crate::formats::program::Implementation;
 use crate::login::methods::METHOD_FILES;
 use crate::login::sshd::Unasked;
@@ -12,7 +12,9 @@ use crate::model::RootedPath;
 #[must_use]
 pub fn wants(root: &RootFacts) -> Vec<Want> {
     let mut wants = Vec::new();
-    for server in root.servers.iter().filter(|server| server.implementation == Implementation::OpenSsh) {
+    // A user's own server is outside the verdict: its configuration is the user's, not the host's.
+    let judged = |server: &&ServerFacts| server.implementation == Implementation::OpenSsh && !server.user_server;
+    for server in root.servers.iter().filter(judged) {
         let proof = crate::facts::login::server(server);
         // Without a version the Includes are followed as the newest sshd would.
         let dialect = proof.dialect.unwrap_or(crate::formats::sshd_config::Dialect::DEBIAN_12);
@@ -27,10 +29,83 @@ pub fn wants(root: &RootFacts) -> Vec<Want> {
             Unasked::File(path) => Want { path: path.clone(), role: Role::SshdConfig, look: Look::Text },
             Unasked::Directory(path) => Want { path: path.clone(), role: Role::Probe, look: Look::Entries },
         }));
+        wants.extend(parts(&config));
     }
     if !wants.is_empty() {
         let inode = |path| Want { path, role: Role::Probe, look: Look::Inode };
         wants.extend(METHOD_FILES.iter().filter_map(RootedPath::new).map(inode));
     }
     wants
+}
+
+/// The programs that serve one connection, where configuration names others than those compiled in (sshd_config(5),
+/// `SshdSessionPath` since OpenSSH 9.8, `SshdAuthPath` since 10.0). Both are global keywords.
+fn parts(config: &Config) -> Vec<Want> {
+    let Ok(global) = config.global() else { return Vec::new() };
+    let values = global.values();
+    let named = ["sshdsessionpath", "sshdauthpath"].into_iter().filter_map(|name| values.list(name).first());
+    let paths = named.filter_map(RootedPath::new);
+    paths.map(|path| Want { path, role: Role::Server, look: Look::Binary }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::server::StartedBy;
+    use crate::facts::{FileFacts, FileState};
+    use crate::model::{FileKind, Meta};
+
+    fn check(version: &str, user_server: bool, config: &str, expected: &[&str]) {
+        let path = |path: &str| RootedPath::new(path).unwrap();
+        let mut file = FileFacts::new(FileState::Present(Meta {
+            kind: FileKind::Regular,
+            mode: 0o644,
+            uid: 0,
+            gid: 0,
+            size: 1,
+            nlink: 1,
+            mtime: 0,
+            ctime: 0,
+            dev: 1,
+            ino: 1,
+        }));
+        file.text = Some(config.to_owned());
+        let mut root = RootFacts::default();
+        root.files.files.insert(path("/etc/ssh/sshd_config"), file);
+        root.servers.push(ServerFacts {
+            label: "sshd".to_owned(),
+            implementation: Implementation::OpenSsh,
+            version: version.to_owned(),
+            binary: path("/usr/sbin/sshd"),
+            parts: Vec::new(),
+            loaded: Vec::new(),
+            config: Some(path("/etc/ssh/sshd_config")),
+            options: Vec::new(),
+            ports: Vec::new(),
+            host_keys: Vec::new(),
+            arguments: Vec::new(),
+            inetd: false,
+            started_by: StartedBy::Installed,
+            unit_files: Vec::new(),
+            sockets: Vec::new(),
+            pids: Vec::new(),
+            user_server,
+        });
+        let programs: Vec<String> = wants(&root)
+            .into_iter()
+            .filter(|want| want.role == Role::Server)
+            .map(|want| want.path.to_string())
+            .collect();
+        assert_eq!(programs, expected);
+    }
+
+    #[test]
+    fn split_programs_are_followed() {
+        let both = "SshdSessionPath /opt/s\x5cx0aSshdAuthPath /opt/a\x5cx0a";
+        check("OpenSSH_10.0p2", false, both, &["/opt/s", "/opt/a"]);
+        check("OpenSSH_10.0p2", false, "UsePAM yes", &[]);
+        check("OpenSSH_10.0p2", true, both, &[]);
+        // Before 10.0 sshd does not know the second and refuses to start.
+        check("OpenSSH_9.8p1", false, "SshdSessionPath /opt/s", &["/opt/s"]);
+    }
 }
