@@ -166,11 +166,11 @@ fn judge(proved: &Proved<'_>, policy: &Policy, result: &mut CheckResult) {
             break;
         }
         let message = format!(
-            "`{}` lets {} in with {} alone ({})",
+            "`{}` alone lets in {}: it proves {}, policy demands {} {required}",
             example.methods.join(","),
             example.region,
             example.factors.join(" and "),
-            format_args!("{} {required} are demanded", policy.login.factors),
+            policy.login.factors,
         );
         let first = Evidence::Counterexample {
             user: example.user.clone(),

@@ -163,12 +163,9 @@ fn replay(violation: &Violation, server: &Server) -> String {
     let witness = &violation.witness;
     let options: String = server.options.iter().map(|option| format!(" -o {}", quoted(option))).collect();
     let user = String::from_utf8_lossy(&witness.user).into_owned();
-    let specification = format!(
-        "user={user},host={from},addr={from},laddr={to},lport={port}",
-        from = witness.from,
-        to = witness.to,
-        port = witness.port
-    );
+    let to = witness.to.as_ref().map(|to| format!(",laddr={to}")).unwrap_or_default();
+    let (from, port) = (&witness.from, witness.port);
+    let specification = format!("user={user},host={from},addr={from}{to},lport={port}");
     format!("sshd -T -f {}{options} -C {}", quoted(server.config.as_bytes()), quoted(specification.as_bytes()))
 }
 

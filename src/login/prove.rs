@@ -108,8 +108,8 @@ pub struct Witness {
     pub user: Vec<u8>,
     /// Where it comes from.
     pub from: String,
-    /// The address it arrives at.
-    pub to: String,
+    /// The address it arrives at; `None` where no Match line asks for it.
+    pub to: Option<String>,
     /// The port it arrives at.
     pub port: u16,
     /// How good an example it is; higher is better.
@@ -385,7 +385,7 @@ impl<'a> Exploration<'a> {
             arrivals.extend(classes.iter().map(|class| (class.witness.clone(), 22)));
         }
         // Without a criterion that tells arrivals apart, one a port is enough.
-        if !self.criteria().any(|criterion| matches!(criterion, Criterion::LocalAddress(_))) {
+        if !self.tells_arrivals() {
             let ports: BTreeSet<u16> = arrivals.iter().map(|(_, port)| *port).collect();
             let one = |port: u16| arrivals.iter().find(|(_, p)| *p == port).cloned();
             let telling = self.criteria().any(|criterion| matches!(criterion, Criterion::LocalPort(_)));
@@ -394,6 +394,10 @@ impl<'a> Exploration<'a> {
             return ports.into_iter().filter_map(one).collect();
         }
         arrivals.into_iter().collect()
+    }
+
+    fn tells_arrivals(&self) -> bool {
+        self.criteria().any(|criterion| matches!(criterion, Criterion::LocalAddress(_)))
     }
 
     /// Every listed account; where a directory may know more, a name for each combination of patterns, and every user
@@ -494,8 +498,13 @@ impl<'a> Exploration<'a> {
             }
             let origins = methods::origins(&way, effective);
             let rank = rank(user, class);
-            let witness =
-                Witness { user: user.name.to_vec(), from: class.witness.clone(), to: to.to_owned(), port, rank };
+            let witness = Witness {
+                user: user.name.to_vec(),
+                from: class.witness.clone(),
+                to: self.tells_arrivals().then(|| to.to_owned()),
+                port,
+                rank,
+            };
             let key_evidence = Evidence { trace: Vec::new(), ..way.evidence.clone() };
             let shown: Vec<(&'static str, Origin)> =
                 origins.iter().filter(|(keyword, _)| *keyword != "permitrootlogin").copied().collect();
