@@ -20,6 +20,7 @@ pub(crate) fn md5(hex: &[u8]) -> Option<Digest> {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "the test counts its own input")]
 mod tests {
     use proptest::prelude::*;
 
