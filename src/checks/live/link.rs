@@ -48,6 +48,7 @@ mod tests {
             version: String::new(),
             binary: RootedPath::new("/usr/sbin/sshd").unwrap(),
             parts: Vec::new(),
+            loaded: Vec::new(),
             config: None,
             options: Vec::new(),
             ports: Vec::new(),
