@@ -1,6 +1,14 @@
 //! Every SSH server of a host is found, whatever it is called and however it was started, and nothing else is taken for
 //! one. What cannot be looked at is told.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_names,
+    reason = "the fences are for the program; tests prepare the world it is let loose on"
+)]
+
 mod common;
 
 use std::process::{Child, ExitCode, Stdio};

@@ -141,6 +141,7 @@ impl Actions {
 
 /// The second field of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "a stack has some dozen entries; a box would not make them clearer")]
 pub enum Control {
     /// A module with what its answers mean.
     Module(Actions),
@@ -169,6 +170,7 @@ pub struct Line {
 
 /// What a line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "a stack has some dozen entries; a box would not make them clearer")]
 pub enum Entry {
     /// Debian's `@include FILE`: every entry of another file. Without a file name libpam crashes.
     IncludeAll(Option<Vec<u8>>),

@@ -361,6 +361,7 @@ impl ModuleModel {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the test reads the folder that is built in")]
 mod tests {
     use super::*;
 

@@ -21,8 +21,12 @@ pub struct Stacks {
     pub account: Program,
     /// The service they belong to.
     pub service: Vec<u8>,
-    runs: RefCell<BTreeMap<(bool, Mode, Vec<Answer>), Ways>>,
+    runs: RefCell<BTreeMap<Run, Ways>>,
 }
+
+/// Which run a result belongs to: whether it is of `auth` (else `account`), how prompts are answered, and the answers to
+/// the stack's conditions.
+type Run = (bool, Mode, Vec<Answer>);
 
 impl Stacks {
     /// The stacks of `service` as `files` show them.

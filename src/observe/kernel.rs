@@ -17,7 +17,7 @@ pub fn observe(proc: Option<&Proc>) -> KernelFacts {
         release: field(name.as_ref().map(|name| name.release())),
         hostname: field(name.as_ref().map(|name| name.nodename())),
         machine: field(name.as_ref().map(|name| name.machine())),
-        abstract_sockets: proc.and_then(|proc| abstract_sockets(proc)),
+        abstract_sockets: proc.and_then(abstract_sockets),
         as_root: nix::unistd::geteuid().is_root(),
     }
 }

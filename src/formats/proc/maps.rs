@@ -96,6 +96,7 @@ fn unescape(path: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "numbers of the test's own making")]
 mod tests {
     use proptest::prelude::*;
 
