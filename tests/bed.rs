@@ -1,6 +1,14 @@
 //! The test bed itself: the roots that other tests rely on are what they say they are, shown by the packages' own
 //! programs.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the fences are for the program; tests prepare the world it is let loose on"
+)]
+
 mod common;
 
 use std::process::ExitCode;

@@ -2,7 +2,9 @@
 
 #![allow(
     clippy::disallowed_methods,
+    clippy::disallowed_macros,
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "the fences are for the program; tests prepare the world it is let loose on"
 )]
 

@@ -1,6 +1,14 @@
 //! Input that is broken, hostile or not what it should be: each is told with its path and place, ends in time, and costs no
 //! other check its answer.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the fences are for the program; tests prepare the world it is let loose on"
+)]
+
 mod common;
 
 use std::ffi::OsStr;

@@ -1,6 +1,14 @@
 //! The surface, that is the files that the report answers for, against two oracles: the loader of the root itself
 //! (`ld.so --list` of every program and module that configuration names) and what strace sees a real login load.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the fences are for the program; tests prepare the world it is let loose on"
+)]
+
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,6 +2,14 @@
 //! all six checks pass. From that one root, each single tamper flips exactly the check that it is named for. As an
 //! ordinary user we cannot see enough to say anything, and say just that.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the fences are for the program; tests prepare the world it is let loose on"
+)]
+
 mod common;
 
 use std::collections::BTreeSet;

@@ -1,6 +1,14 @@
 //! What PAM stacks ask for: the scenarios of the two-factor specification that PAM alone decides, each as one small
 //! root. `tests/login_pam_libpam.rs` compares the dispatch beneath with the real library.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the fences are for the program; tests prepare the world it is let loose on"
+)]
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 

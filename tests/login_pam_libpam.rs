@@ -1,6 +1,14 @@
 //! Our assembly and dispatch of PAM stacks against the real libpam: random nested stacks of `pam_debug.so`, whose return
 //! codes the stack itself names. Seeded; `SSHPROOF_PAM_STACKS=200000` runs more than the slice.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the fences are for the program; tests prepare the world it is let loose on"
+)]
+
 mod common;
 
 use std::borrow::Cow;

@@ -1,6 +1,14 @@
 //! The symbolic run against brute force: for random nested stacks, its minimal sets of evidence are those of all vectors
 //! of module results, each walked by the dispatcher that `tests/login_pam_libpam.rs` compares with libpam.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the fences are for the program; tests prepare the world it is let loose on"
+)]
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -1,6 +1,14 @@
 //! The scenarios of the login proof: one directory under `tests/cases/login` each, with what differs from `_base` and a
 //! `case.toml` that says what must be shown. Adding a case needs no Rust.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the fences are for the program; tests prepare the world it is let loose on"
+)]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -4,7 +4,13 @@
 //! sshd is the one of the distribution's package, run within a scratch root of its own with the test's accounts; it opens
 //! no socket.
 
-#![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the fences are for the program; tests prepare the world it is let loose on"
+)]
 
 mod common;
 

@@ -1,6 +1,14 @@
 //! Every report of `tests/golden/` through every renderer: the texts are golden files, the JSON obeys the published
 //! schema, and nothing that a hostile host chose reaches a terminal or a browser raw.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the fences are for the program; tests prepare the world it is let loose on"
+)]
+
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
