@@ -1,5 +1,13 @@
 //! Debian with openssh-server as its packages leave it: nothing is wrong but that a password alone logs in.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the fences are for the program; tests prepare the world it is let loose on"
+)]
+
 mod common;
 
 use std::process::ExitCode;

@@ -1,6 +1,13 @@
 //! Every dependency has a licence that `deny.toml` allows and comes from the registry it allows. Needs no network and no
 //! further tool: cargo reads what it has built from.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test may start cargo and read the tree")]
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the fences are for the program; tests prepare the world it is let loose on"
+)]
 
 use std::path::Path;
 use std::process::Command;

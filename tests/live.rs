@@ -1,6 +1,14 @@
 //! An SSH server that executes anything but the files that were looked at is named, with what it executes instead; its
 //! twin beside it is not.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the fences are for the program; tests prepare the world it is let loose on"
+)]
+
 mod common;
 
 use std::process::{Child, ExitCode, Stdio};

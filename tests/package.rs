@@ -1,6 +1,14 @@
 //! What we ship: a program that needs no loader, and a Debian package that leaves nothing behind. Builds the release, so
 //! it is the slowest of the tests.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the fences are for the program; tests prepare the world it is let loose on"
+)]
+
 mod common;
 
 use std::collections::BTreeMap;
