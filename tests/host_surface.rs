@@ -172,10 +172,9 @@ fn read_trace(text: &str, server: &str) -> (BTreeSet<String>, BTreeSet<String>) 
             && call.starts_with("mmap(")
             && call.contains("PROT_EXEC")
             && *is_server.get(pid).unwrap_or(&true)
+            && let Some(path) = call.split_once('<').and_then(|(_, rest)| rest.split('>').next())
         {
-            if let Some(path) = call.split_once('<').and_then(|(_, rest)| rest.split('>').next()) {
-                mapped.insert(path.to_owned());
-            }
+            mapped.insert(path.to_owned());
         }
     }
     (mapped, programs)

@@ -72,7 +72,7 @@ impl Host {
                 root.packages.records.insert(path.clone(), entry.records(&path));
             }
             for above in std::iter::successors(path.parent(), RootedPath::parent) {
-                let dir = root.files.files.entry(above).or_insert_with(|| directory());
+                let dir = root.files.files.entry(above).or_insert_with(directory);
                 dir.entries.get_or_insert_default();
             }
             if let Some(dir) = path.parent().and_then(|dir| root.files.files.get_mut(&dir)) {
