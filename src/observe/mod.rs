@@ -169,4 +169,9 @@ fn identify(facts: &mut RootFacts) {
     let hostname = text("/etc/hostname").map(|name| escape(name.trim_ascii())).unwrap_or_default();
     facts.os_release = release.map(|bytes| os_release::parse(&bytes)).unwrap_or_default();
     facts.hostname = hostname;
+    // An empty directory, or one level too high: nothing found there means nothing.
+    if facts.os_release.is_empty() && facts.servers.is_empty() {
+        let reason = "has neither an os-release file nor an SSH server: is this the root of a system?";
+        facts.gap(Check::Provenance, Gap::mandatory(Subject::Host, reason));
+    }
 }

@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn wraps_colours_and_escapes() {
         let narrow = Style { width: 30, ..Style::PLAIN };
-        check(narrow, "FAIL  one two three four five\n      six seven → zo\u{e9}\\x0a\\x1b[2J\n");
+        check(narrow, "FAIL  one two three four five\n      six seven →\n      zo\u{e9}\\x0a\\x1b[2J\n");
         let coloured = Style { colour: true, ..Style::PLAIN };
         check(
             coloured,
