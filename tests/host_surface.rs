@@ -47,6 +47,9 @@ const PROGRAMS: &[&str] = &[
     "/usr/bin/ssh-add",
     "/usr/bin/scp",
     "/usr/bin/ssh-keygen",
+    "/usr/bin/sftp",
+    "/usr/lib/openssh/ssh-pkcs11-helper",
+    "/usr/lib/openssh/ssh-sk-helper",
 ];
 
 /// `path` with no link in it, as seen within the root.
@@ -117,7 +120,8 @@ fn equals_what_the_loader_lists() {
     let scan = Scan::image(root.path(), &[]);
     let ours = code(&root, &scan);
     let missing: Vec<&String> = oracle.difference(&ours).collect();
-    let extra: Vec<&String> = ours.difference(&oracle).collect();
+    // Named by no file: glibc before 2.34 takes `compat` for databases that nsswitch.conf leaves out, so it is looked at.
+    let extra: Vec<&String> = ours.difference(&oracle).filter(|path| !path.ends_with("/libnss_compat.so.2")).collect();
     assert!(missing.is_empty() && extra.is_empty(), "not in the surface: {missing:#?}\nbeyond the oracle: {extra:#?}");
     assert!(oracle.len() > 40, "the oracle knows only {} files", oracle.len());
 }
@@ -221,15 +225,16 @@ fn follows_a_renamed_server_its_runpath_and_hwcaps() {
     let arguments = [server, "-D", "-p", "2222"];
     let (mapped, _) = loaded_by_a_login(&host, &arguments, 2222, Offer::KeyAndScratchCode(0));
     assert!(own.iter().all(|path| mapped.contains(*path)), "the login does not load them: {mapped:#?}");
-    host.start_sshd(2222, &[], &[server, "-p", "2222"]);
+    // The traced one may outlive its tracer: another port.
+    host.start_sshd(2223, &[], &[server, "-p", "2223"]);
     let scan = host.scan(&[]);
     let surface: BTreeSet<String> = scan.surface().into_iter().collect();
     let missing: Vec<&String> = oracle.union(&mapped).filter(|path| !surface.contains(*path)).collect();
     assert!(missing.is_empty(), "not in the surface: {missing:#?}");
     let servers = scan.report["servers"].as_array().unwrap();
-    let ours = servers.iter().find(|found| found["binary"] == server);
-    let sockets = ours.unwrap_or_else(|| panic!("{server} is not among {servers:#?}"))["sockets"].to_string();
-    assert!(sockets.contains(":2222"), "{sockets}");
+    let mut ours = servers.iter().filter(|found| found["binary"] == server);
+    let listens = ours.any(|found| found["sockets"].to_string().contains(":2223"));
+    assert!(listens, "{server} on port 2223 is not among {servers:#?}");
     // The control: what nobody's RUNPATH names is in nobody's surface.
     assert!(!surface.iter().any(|path| path.starts_with("/opt/other")));
 }

@@ -55,8 +55,7 @@ pub fn observe(root: &Root, proc: Option<&Proc>, facts: &mut RootFacts) {
     }
     for path in discovery.well_known() {
         if !instances.iter().any(|server: &ServerFacts| server.binary == path)
-            && let Some(program) =
-                discovery.program(&path).filter(|program| program.implementation != Implementation::Unknown)
+            && let Some(program) = discovery.expected(&path)
         {
             let plan = Planned { started_by: StartedBy::Installed, ..Planned::new(path, program) };
             instances.push(plan.facts());
@@ -208,10 +207,19 @@ impl Discovery<'_> {
         Some((canonical, program))
     }
 
-    /// The same for a path at which a server is expected: what hinders reading it is a gap.
-    fn program(&mut self, path: &RootedPath) -> Option<Program> {
+    /// The same for a path at which a server is expected: what hinders reading it is a gap, and what lies there without
+    /// being a server that we know (cut off, replaced by a script, somebody's own) is a server of an unknown kind, so that
+    /// it is judged instead of passed over.
+    fn expected(&mut self, path: &RootedPath) -> Option<Program> {
         match self.identifier.file(self.root, path) {
-            Ok(program) => program,
+            Ok(Some(program)) => Some(program),
+            Ok(None) => Some(Program {
+                implementation: Implementation::Unknown,
+                part: Part::Server,
+                version: String::new(),
+                config: None,
+                parts: Vec::new(),
+            }),
             Err(ReadProblem::Path(PathProblem::Missing)) => None,
             Err(problem) => {
                 self.unseen(
