@@ -73,7 +73,7 @@ impl<'a> Stanza<'a> {
             if rest.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)) {
                 let after = rest.get(name.len()..)?;
                 // dpkg allows blanks before the colon.
-                let blanks = after.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+                let blanks = after.iter().take_while(|b| b.is_ascii_whitespace() && **b != b'\n').count();
                 if let Some(value) = after.get(blanks..).and_then(|after| after.strip_prefix(b":")) {
                     return Some(value.get(..end_of_value(value))?.trim_ascii());
                 }
@@ -220,5 +220,10 @@ mod tests {
         let mut problems = Problems::default();
         assert_eq!(stanzas(&bytes).next().unwrap().fields(&mut problems).len(), MAX_FIELDS);
         assert!(problems.to_string().contains("more than 200 fields"));
+    }
+
+    #[test]
+    fn odd_blanks_before_the_colon_are_read_alike_both_ways() {
+        check(b"A\x0c:\nB\r: x\n", &[&["1 A=", "2 B=x"]], "");
     }
 }
