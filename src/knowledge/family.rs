@@ -426,8 +426,8 @@ mod tests {
                 "{pattern} {name}"
             );
         };
-        check("/tmp/.tmp_*", ".tmp_a1", true);
-        check("/tmp/.tmp_*", ".tmp", false);
+        check("/tmp/.abc_*", ".abc_a1", true);
+        check("/tmp/.abc_*", ".abc", false);
         check("/a/*b*c", "xxbyyc", true);
         check("/a/*b*c", "xxbyycz", false);
         check("/a/b", "b", true);

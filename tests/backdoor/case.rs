@@ -57,8 +57,8 @@ pub struct FileCase {
     pub scope: Vec<String>,
     /// The pieces count in ELF files only.
     pub elf_only: bool,
-    /// The strings count only between NUL bytes.
-    pub whole: bool,
+    /// So many of the first strings count only between NUL bytes.
+    pub whole: usize,
     /// NUL bytes between the pieces.
     pub gap: usize,
     /// Not an ELF file; this is added to each of its bytes.
@@ -274,7 +274,7 @@ impl FileCase {
             let mut without = entry.clone();
             without.pieces.remove(at);
             all.push((format!("without piece {at}"), without));
-            if self.whole {
+            if at < self.whole {
                 for (before, after) in [(&b"x"[..], &b""[..]), (b"", b"x")] {
                     let mut entry = entry.clone();
                     entry.pieces[at] = Piece::literal([before, &piece.bytes, after].concat());
@@ -295,7 +295,10 @@ impl FileCase {
             }
         }
         if self.elf_only && !entry.pieces.is_empty() {
-            all.push(("not in an ELF file".into(), Entry { raw: Some(0), ..entry.clone() }));
+            let pieces: Vec<&[u8]> = entry.pieces.iter().map(|piece| piece.bytes.as_slice()).collect();
+            let text = [&b"\0"[..], &pieces.join(&b"\0"[..]), b"\0"].concat();
+            let entry = Entry { raw: Some(0), pieces: vec![Piece::literal(text)], ..entry.clone() };
+            all.push(("not in an ELF file".into(), entry));
         }
         for (at, import) in self.imports.iter().enumerate() {
             let mut entry = entry.clone();

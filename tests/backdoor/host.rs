@@ -111,7 +111,9 @@ impl Host {
 impl Entry {
     fn facts(&self, knowledge: &Knowledge) -> FileFacts {
         if self.directory {
-            return directory();
+            let mut dir = directory();
+            dir.state = FileState::Present(meta(FileKind::Directory, self.mode, self.uid, 4096));
+            return dir;
         }
         let bytes = self.content();
         let elf = Elf::parse(&bytes).ok();
