@@ -126,6 +126,20 @@ fn debian_stock_asks_for_the_password() {
 }
 
 #[test]
+fn include_all_is_debians() {
+    let files = |release| {
+        [
+            ("/etc/os-release", release),
+            ("/etc/pam.d/sshd", "@include a\n"),
+            ("/etc/pam.d/a", "auth required pam_unix.so\n"),
+        ]
+    };
+    check_files(&files("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n"), &[PASSWORD], &[PASSWORD]);
+    let doubt = "nothing {?/etc/pam.d/sshd:1: `@include` is Debian's: what this libpam makes of it is not known}";
+    check_files(&files("ID=rocky\nID_LIKE=\"rhel fedora\"\n"), &[doubt], &[doubt]);
+}
+
+#[test]
 fn s4_unix_and_code() {
     let stack = "auth required pam_unix.so\nauth required pam_google_authenticator.so\n";
     check(stack, &[&both()], &[]);

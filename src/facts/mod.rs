@@ -14,7 +14,7 @@ pub mod server;
 use serde::{Deserialize, Serialize};
 
 use crate::model::report::Usage;
-use crate::model::{Check, Gap, Timestamp};
+use crate::model::{Check, Gap, RootedPath, Timestamp};
 
 pub use file::{FileFacts, FileState, FileTable, Look, Role, Want};
 pub use login::LoginFacts;
@@ -74,6 +74,10 @@ pub struct RootFacts {
     pub os_release: std::collections::BTreeMap<String, String>,
     /// `/etc/hostname`, escaped.
     pub hostname: String,
+    /// Mount points of file systems that another machine answers for, and of automounts: homes beneath them are not
+    /// looked into. Of the running system only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub distant: Vec<RootedPath>,
     /// Every file looked at.
     pub files: FileTable,
     /// Package databases and the records of the files looked at.

@@ -1,9 +1,9 @@
 //! What the kernel says about the host as a whole.
 
 use crate::facts::KernelFacts;
-use crate::formats::proc::unix;
+use crate::formats::proc::{mountinfo, unix};
 use crate::host::process::Proc;
-use crate::model::text;
+use crate::model::{RootedPath, text};
 
 /// Largest `/proc/net/unix` that is read; a busy node has some thousand sockets of about 100 bytes each.
 const MAX_TABLE: usize = 64 << 20;
@@ -20,6 +20,17 @@ pub fn observe(proc: Option<&Proc>) -> KernelFacts {
         abstract_sockets: proc.and_then(abstract_sockets),
         as_root: nix::unistd::geteuid().is_root(),
     }
+}
+
+/// Mount points that are better left alone: touching them may hang, or mount something.
+#[must_use]
+pub fn distant_mounts(proc: &Proc) -> Vec<RootedPath> {
+    let Ok(table) = proc.read("self/mountinfo", MAX_TABLE) else { return Vec::new() };
+    mountinfo::parse(&table)
+        .iter()
+        .filter(|mount| mount.is_distant())
+        .filter_map(|mount| RootedPath::new(&mount.point))
+        .collect()
 }
 
 /// Of the network namespace that we run in.

@@ -96,6 +96,7 @@ pub fn observe(
         facts.gap(Check::Login, gap);
     }
     let proc = proc.and_then(Result::ok);
+    facts.distant = proc.as_ref().map(kernel::distant_mounts).unwrap_or_default();
     servers::observe(&root, proc.as_ref(), &mut facts);
 
     progress(Progress::Station("looking at files"));

@@ -4,6 +4,7 @@ pub mod auxv;
 pub mod cgroup;
 pub mod idmap;
 pub mod maps;
+pub mod mountinfo;
 pub mod stat;
 pub mod status;
 pub mod tcp;

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::formats::os_release;
 use crate::formats::pam::{self, Actions, Control, Entry, File, Line, Type};
 use crate::model::{FileKind, RootedPath, text};
 
@@ -178,6 +179,16 @@ impl Reader<'_> {
         Ok(true)
     }
 
+    /// Whether this root's libpam knows `@include`: not if os-release(5) names a distribution outside Debian's family.
+    fn reads_include_all(&self) -> bool {
+        let Some(path) = RootedPath::new("/etc/os-release") else { return true };
+        let Seen::Text(bytes) = self.files.text(&path) else { return true };
+        let release = os_release::parse(&bytes);
+        let family = ["ID", "ID_LIKE"].iter().filter_map(|key| release.get(*key));
+        let words: Vec<&str> = family.flat_map(|value| value.split(' ')).collect();
+        words.is_empty() || words.iter().any(|word| ["debian", "ubuntu"].contains(word))
+    }
+
     /// pam.conf(5): used only if no directory of service files exists.
     fn load_conf(&mut self) -> Result<(), Refused> {
         let Some((path, bytes)) = self.open(b"/etc/pam.conf", None) else {
@@ -276,6 +287,10 @@ impl Reader<'_> {
         }
         match &line.entry {
             Entry::IncludeAll(target) => {
+                if !self.reads_include_all() {
+                    let text = "`@include` is Debian's: what this libpam makes of it is not known";
+                    self.problem(path.clone(), line.number, text.to_owned(), true);
+                }
                 let included = self.include(&place, target.as_deref(), scope);
                 match (included, scope.only) {
                     (Ok(()), _) => Ok(()),

@@ -49,7 +49,8 @@ pub fn wants(root: &RootFacts) -> Vec<Want> {
         for path in program.modules().flat_map(modules::candidates).filter(|path| may_be_there(root, path)) {
             want(&path, Role::PamModule, Look::Binary);
         }
-        for path in accounts.iter().take(MAX_ENROLMENTS).flat_map(|account| program.enrolment_files(account)) {
+        let enrolments = accounts.iter().take(MAX_ENROLMENTS).flat_map(|account| program.enrolment_files(account));
+        for path in enrolments.filter(|path| !root.distant.iter().any(|mount| path.is_beneath(mount))) {
             want(&path, Role::Probe, Look::Inode);
         }
     }
@@ -150,7 +151,8 @@ mod tests {
 
     /// A root in which `files` exist, looked at as the wants ask, until nothing more is wanted; the paths wanted.
     fn settle(files: &[(&str, &str)]) -> (RootFacts, BTreeSet<Want>) {
-        let mut root = RootFacts { servers: vec![server()], ..RootFacts::default() };
+        let distant = vec![path("/net")];
+        let mut root = RootFacts { servers: vec![server()], distant, ..RootFacts::default() };
         let mut all = BTreeSet::new();
         for _ in 0..20 {
             let new: Vec<Want> = wants(&root).into_iter().filter(|want| !all.contains(want)).collect();
@@ -194,7 +196,7 @@ mod tests {
                 "account required pam_access.so accessfile=/etc/a.conf\nsession required /opt/y.so\n",
             ),
             ("/usr/lib64/security/pam_unix.so", ""),
-            ("/etc/passwd", "alice:x:1000:1000::/home/alice:/bin/sh\n"),
+            ("/etc/passwd", "alice:x:1000:1000::/home/alice:/bin/sh\nbob:x:1001:1001::/net/bob:/bin/sh\n"),
         ]);
         let has = |at: &str, look| assert!(wants.iter().any(|w| w.path == path(at) && w.look == look), "{at} {look:?}");
         has("/etc/pam.d/deeper", Look::Text);
@@ -205,6 +207,7 @@ mod tests {
         has("/home/alice/.google_authenticator", Look::Inode);
         has("/etc/passwd", Look::Redacted);
         let not = |at: &str| assert!(!wants.iter().any(|w| w.path == path(at) && w.look != Look::Inode), "{at}");
+        assert!(!wants.iter().any(|want| want.path.is_beneath(&path("/net"))), "a distant home is touched");
         not("/etc/shadow");
         not("/lib/security/pam_duo.so");
         not("/home/alice/.google_authenticator");
