@@ -371,7 +371,12 @@ fn s73_radius_ignored_when_it_is_down() {
     let stack = "auth required pam_unix.so\nauth required pam_radius_auth.so localifdown\n";
     let radius = "password + what the RADIUS server asks for";
     let down = "password {no RADIUS server answers}";
-    check(stack, &[radius, down], &[radius, down]);
+    let same = "password {?the RADIUS server asks for nothing but the account's password (`/etc/pam.d/sshd` line 2)}";
+    check(stack, &[radius, same, down], &[radius, same, down]);
+    let tree = Tree::new(&[("/etc/pam.d/sshd", "auth required pam_radius_auth.so\n")]);
+    let program = pam::compile(b"sshd", Group::Auth, &tree);
+    let alice = account("alice", "/home/alice", &[]);
+    assert_eq!(ways(&program, &tree, &connection(Some(&alice)), Mode::PasswordBlind).len(), 2);
 }
 
 #[test]
@@ -409,6 +414,21 @@ fn what_is_not_modelled_is_never_a_plain_way() {
         let alice = account("alice", "/home/alice", &[]);
         let shown = ways(&program, &tree, &connection(Some(&alice)), Mode::KeyboardInteractive);
         assert!(shown.iter().any(|way| way.contains("{?")), "{line}: {shown:?}");
+    }
+}
+
+#[test]
+fn what_is_not_modelled_discredits_the_evidence_beside_it() {
+    let both_asked = "auth required pam_unix.so\nauth required pam_google_authenticator.so\n";
+    for line in
+        ["auth optional pam_strange.so\n", "auth required pam_strange.so\n", "auth optional pam_unix.so quantum\n"]
+    {
+        let mut tree = Tree::new(&[("/etc/pam.d/sshd", &format!("{line}{both_asked}"))]);
+        tree.0.insert("/home/alice/.google_authenticator".into(), String::new());
+        let program = pam::compile(b"sshd", Group::Auth, &tree);
+        let alice = account("alice", "/home/alice", &[]);
+        let shown = ways(&program, &tree, &connection(Some(&alice)), Mode::KeyboardInteractive);
+        assert!(shown.iter().any(|way| way.starts_with("nothing {?")), "{line}: {shown:?}");
     }
 }
 

@@ -29,6 +29,9 @@ pub struct Alternative {
     pub shows: Option<Atom>,
     /// How it was asked for.
     pub asks: Asks,
+    /// Nobody knows what the module does besides answering: it may hand a password to those after it, or change the
+    /// conversation. No evidence of the same stack counts then.
+    pub discredits: bool,
 }
 
 /// Binds the handlers of one stack, one after the other; gathers conditions, problems and files asked for.
@@ -123,7 +126,7 @@ impl Binder<'_> {
             outcome.returns.iter().filter_map(|name| ReturnCode::named(name)).collect()
         };
         let shows = outcome.shows.as_ref().map(|atom| Atom::new(kind(atom.kind), &atom.identity));
-        Some(Alternative { when, codes, shows, asks: outcome.asks })
+        Some(Alternative { when, codes, shows, asks: outcome.asks, discredits: false })
     }
 
     /// The number of a condition, with its test made of the module's arguments and files.
@@ -262,12 +265,12 @@ impl Binder<'_> {
         }
     }
 
-    /// Any answer, without evidence, and nobody knows which.
+    /// Any answer, without evidence, and nobody knows which, nor what else happens.
     fn anything(&mut self, handler: &Handler, reason: String) -> Option<Alternative> {
         let clause = format!("{reason} (`{}` line {})", handler.place.path, handler.place.line);
         let condition = self.condition(GuardKind::Unmodelled, clause, Test::Fixed(Answer::Unknown));
         self.note(handler, reason);
-        Some(Alternative { when: vec![(condition, true)], ..plain(ReturnCode::all().collect()) })
+        Some(Alternative { when: vec![(condition, true)], discredits: true, ..plain(ReturnCode::all().collect()) })
     }
 
     fn condition(&mut self, kind: GuardKind, clause: String, test: Test) -> usize {
@@ -288,7 +291,7 @@ impl Binder<'_> {
 }
 
 fn plain(codes: Vec<ReturnCode>) -> Alternative {
-    Alternative { when: Vec::new(), codes, shows: None, asks: Asks::Nothing }
+    Alternative { when: Vec::new(), codes, shows: None, asks: Asks::Nothing, discredits: false }
 }
 
 fn knows(model: &ModuleModel, argument: &[u8]) -> bool {

@@ -50,6 +50,8 @@ pub(super) struct Walk<'a> {
     strings: Vec<Typed>,
     /// Those that make a difference in `PAM_AUTHTOK`, because a module may take them from there.
     left_behind: BTreeSet<Typed>,
+    /// Clauses of the guards under which no evidence counts.
+    discrediting: BTreeSet<Arc<str>>,
 }
 
 impl<'a> Walk<'a> {
@@ -74,7 +76,23 @@ impl<'a> Walk<'a> {
             }
             strings.extend([code, behind]);
         }
-        Self { handlers, alternatives, conditions, answers, mode, strings: strings.into_iter().collect(), left_behind }
+        let discrediting = alternatives
+            .iter()
+            .flatten()
+            .filter(|alternative| alternative.discredits)
+            .flat_map(|alternative| &alternative.when)
+            .filter_map(|(number, _)| Some(conditions.get(*number)?.clause.clone()))
+            .collect();
+        Self {
+            discrediting,
+            handlers,
+            alternatives,
+            conditions,
+            answers,
+            mode,
+            strings: strings.into_iter().collect(),
+            left_behind,
+        }
     }
 
     /// Every minimal way to success.
@@ -95,7 +113,7 @@ impl<'a> Walk<'a> {
         while let Some((node, ways)) = open.pop_first() {
             let Some(handler) = self.handlers.get(node.state.next) else {
                 if node.state.result() == ReturnCode::SUCCESS {
-                    success = success.union(ways);
+                    success = success.union(ways.iter().map(|way| self.credited(way)).collect());
                 }
                 continue;
             };
@@ -125,6 +143,15 @@ impl<'a> Walk<'a> {
             }
         }
         success
+    }
+
+    /// The way with the evidence that counts.
+    fn credited(&self, way: &Evidence) -> Evidence {
+        let mut way = way.clone();
+        if way.guards.iter().any(|guard| self.discrediting.contains(&guard.condition)) {
+            way.atoms.clear();
+        }
+        way
     }
 
     /// The guards that an alternative stands under; `None` if a settled condition rules it out.
