@@ -23,7 +23,7 @@ use sshproof::observe::files::Looker;
 use sshproof::observe::wants::{closure, nss};
 
 fn main() -> ExitCode {
-    let compiler = Part::Program("cc");
+    let compiler = Part::Program("x86_64-linux-gnu-gcc");
     mimic::run(vec![
         trial("programs_of_openssh", &[Part::Packages], programs_of_openssh),
         trial("without_a_cache", &[Part::Packages], without_a_cache),
@@ -124,7 +124,7 @@ fn compile(root: &Root, output: &str, source: &str, arguments: &[&str]) {
     std::fs::create_dir_all(root.join(output).parent().unwrap()).unwrap();
     let file = root.path().join("tmp/source.c");
     std::fs::write(&file, source).unwrap();
-    let mut compiler = Command::new("cc");
+    let mut compiler = Command::new("x86_64-linux-gnu-gcc");
     compiler.arg("-o").arg(root.join(output)).arg(&file).args(arguments);
     run(&mut compiler);
 }

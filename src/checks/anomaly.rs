@@ -9,10 +9,10 @@ use crate::facts::{Facts, FileFacts, FileState, Look, Role, RootFacts};
 use crate::formats::elf::anomaly::is_measured;
 use crate::formats::elf::{Anomaly, ElfRecord, Rule};
 use crate::model::code::{
-    APPENDED_DATA, CODE_IN_GAP, DYNAMIC_TABLE, ENTRY_POINT, EXECUTABLE_STACK, EXTRA_CODE_SEGMENT, HEADER_PADDING,
-    HIDDEN_FROM_TOOLS, INITIALISER, LIBRARY_PATH, MIXED_COMPILERS, NO_BUILD_ID, NO_SECTION_HEADERS, PACKED,
-    REWRITTEN_NAMES, SEARCH_PATH, SECTION_TABLE, SEGMENT_TABLE, SYMBOL_HASH, TEXT_RELOCATIONS, UNREADABLE_STRUCTURE,
-    WRITABLE_CODE,
+    APPENDED_DATA, CODE_IN_GAP, CUT_OFF, DYNAMIC_TABLE, ENTRY_POINT, EXECUTABLE_STACK, EXTRA_CODE_SEGMENT,
+    HEADER_PADDING, HIDDEN_FROM_TOOLS, INITIALISER, LIBRARY_PATH, MIXED_COMPILERS, NO_BUILD_ID, NO_SECTION_HEADERS,
+    PACKED, REWRITTEN_NAMES, SEARCH_PATH, SECTION_TABLE, SEGMENT_TABLE, STAND_IN, SYMBOL_HASH, TEXT_RELOCATIONS,
+    UNREADABLE_STRUCTURE, WRITABLE_CODE,
 };
 use crate::model::{Check, CheckResult, Code, Confidence, Evidence, FileKind, Finding, Gap, RootedPath, Subject};
 
@@ -124,6 +124,7 @@ const fn code_of(rule: Rule) -> Code {
         Rule::WritableCode => WRITABLE_CODE,
         Rule::CodeInGap => CODE_IN_GAP,
         Rule::NoSectionHeaders => NO_SECTION_HEADERS,
+        Rule::CutOff => CUT_OFF,
         Rule::AppendedData => APPENDED_DATA,
         Rule::RewrittenNames => REWRITTEN_NAMES,
         Rule::SegmentTable => SEGMENT_TABLE,
@@ -131,6 +132,7 @@ const fn code_of(rule: Rule) -> Code {
         Rule::DynamicTable => DYNAMIC_TABLE,
         Rule::Initialiser => INITIALISER,
         Rule::LibraryPath => LIBRARY_PATH,
+        Rule::StandIn => STAND_IN,
         Rule::SearchPath => SEARCH_PATH,
         Rule::NoBuildId => NO_BUILD_ID,
         Rule::MixedCompilers => MIXED_COMPILERS,
@@ -148,12 +150,13 @@ mod tests {
     use super::*;
     use crate::model::{Algorithm, Digest, Meta, Verdict};
 
-    const ALL: [Rule; 21] = [
+    const ALL: [Rule; 23] = [
         Rule::EntryPoint,
         Rule::ExtraCodeSegment,
         Rule::WritableCode,
         Rule::CodeInGap,
         Rule::NoSectionHeaders,
+        Rule::CutOff,
         Rule::AppendedData,
         Rule::RewrittenNames,
         Rule::SegmentTable,
@@ -161,6 +164,7 @@ mod tests {
         Rule::DynamicTable,
         Rule::Initialiser,
         Rule::LibraryPath,
+        Rule::StandIn,
         Rule::SearchPath,
         Rule::NoBuildId,
         Rule::MixedCompilers,

@@ -5,6 +5,14 @@ use goblin::elf::program_header::PT_DYNAMIC;
 
 use super::view::Elf;
 
+/// Tags, besides `DT_NEEDED`, that make glibc load a library (elf/dl-deps.c, elf/rtld.c, `load_audit_modules`).
+pub(super) const STAND_INS: [(u64, &str); 4] = [
+    (0x7fff_fffd, "DT_AUXILIARY"),
+    (0x7fff_ffff, "DT_FILTER"),
+    (0x6fff_fefc, "DT_AUDIT"),
+    (0x6fff_fefb, "DT_DEPAUDIT"),
+];
+
 /// Entries read at most. The largest table of a distribution has some hundred (one `DT_NEEDED` a library).
 const ENTRY_LIMIT: usize = 16_384;
 

@@ -5,6 +5,7 @@ use goblin::elf::program_header::PT_INTERP;
 use serde::{Deserialize, Serialize};
 
 use super::anomaly::{Anomaly, anomalies};
+use super::dynamic::STAND_INS;
 use super::view::{Elf, Segment};
 use crate::model::text::{escape, hex};
 
@@ -16,14 +17,6 @@ const SECTION_LIMIT: usize = 128;
 
 /// Needed libraries kept. More is a problem that the record states: the closure would have a hole.
 const NEEDED_LIMIT: usize = 1024;
-
-/// Dynamic tags, besides `DT_NEEDED`, that make glibc load a library (elf/dl-deps.c, elf/rtld.c).
-const ALSO_LOADS: [(u64, &str); 4] = [
-    (0x7fff_fffd, "DT_AUXILIARY"),
-    (0x7fff_ffff, "DT_FILTER"),
-    (0x6fff_fefc, "DT_AUDIT"),
-    (0x6fff_fefb, "DT_DEPAUDIT"),
-];
 
 /// Longest interpreter path that the kernel accepts (`PATH_MAX`, fs/binfmt_elf.c).
 const INTERPRETER_LIMIT: u64 = 4096;
@@ -147,7 +140,7 @@ impl Elf<'_> {
             .take(NEEDED_LIMIT)
             .filter_map(|offset| text(DT_NEEDED, "DT_NEEDED", offset))
             .collect();
-        let also_loads: Vec<String> = ALSO_LOADS
+        let also_loads: Vec<String> = STAND_INS
             .iter()
             .flat_map(|(tag, name)| dynamic.values(*tag).take(NEEDED_LIMIT).map(move |offset| (*tag, *name, offset)))
             .filter_map(|(tag, name, offset)| text(tag, name, offset))

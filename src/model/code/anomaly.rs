@@ -38,6 +38,11 @@ codes! { ANOMALY;
          it so that analysis tools see nothing; the loader does not need it.";
         "Find out who built the file. Compare it with the one in the package fetched anew from the distribution.";
         ["elf(5), e_shoff"]
+    CUT_OFF = "anomaly/cut-off", Integrity, High;
+        "a program or library ends before what it loads";
+        "The program headers name bytes that the file no longer has. A full disk, an interrupted copy or a failing medium leaves          such files; so does a careless overwrite. Its other structure was not judged.";
+        "Reinstall the file's package, and look at the disk.";
+        ["elf(5), p_filesz"]
     APPENDED_DATA = "anomaly/appended-data", Integrity, High;
         "bytes follow the end of a program or library";
         "After the last section, segment and table nothing is left to say, and linkers stop there. Data appended behind is \
@@ -85,6 +90,11 @@ codes! { ANOMALY;
          anywhere, hidden or on a file system of the intruder's choice.";
         "Look at the library named, who owns it and where it came from.";
         ["ld.so(8)", "elf(5), DT_NEEDED"]
+    STAND_IN = "anomaly/stand-in", Compromise, High;
+        "a file has libraries loaded that watch or stand in for others";
+        "Besides the libraries it needs, a file can name auditors, which the loader calls for every library and every symbol of          the process, and filters, whose functions come before those of the library itself. No file of Debian 12 does; it is a          way to preload code without any configuration.";
+        "Treat the file as altered: keep a copy, look at the library named, and compare with the package fetched anew.";
+        ["rtld-audit(7)", "ld(1), --audit, --auxiliary and --filter"]
     SEARCH_PATH = "anomaly/search-path", Integrity, High;
         "a file has libraries searched outside the system's directories";
         "A search path inside the file comes before all others. One that leads outside `/usr`, `/lib`, `/opt` and the file's own \
@@ -137,7 +147,7 @@ codes! { ANOMALY;
     HIDDEN_FROM_TOOLS = "anomaly/hidden-from-tools", Compromise, High;
         "a file is damaged so that tools refuse it while the loader does not";
         "The kernel and the loader read program headers only. A section table that points outside the file costs them nothing and \
-         makes strict tools give up. No linker writes one, and a file cut off by a full disk loses its end, which is told apart.";
+         makes strict tools give up. No linker writes one; a file that was cut off and lacks loaded bytes too is told apart.";
         "Treat the file as hostile: keep a copy for analysis, compare it with the one in the package fetched anew.";
         ["elf(5), e_shoff"]
     UNREADABLE_STRUCTURE = "anomaly/unreadable-structure", Integrity, High;

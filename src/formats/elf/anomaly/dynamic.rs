@@ -11,6 +11,7 @@ use goblin::elf::program_header::{PF_W, PT_DYNAMIC};
 use goblin::elf::section_header::SHN_UNDEF;
 use goblin::elf::sym::STB_LOCAL;
 
+use super::super::dynamic::STAND_INS;
 use super::super::symbols::gnu_hash;
 use super::super::view::Elf;
 use super::{Hits, Rule, named};
@@ -115,6 +116,12 @@ fn paths(elf: &Elf<'_>, hits: &mut Hits) {
         hits.add_if(name.contains(&b'/'), Rule::LibraryPath, || {
             format!("needs the library {} by its path", named(name))
         });
+    }
+    for (tag, what) in STAND_INS {
+        for offset in dynamic.values(tag) {
+            let name = named(dynamic.string(elf, offset).unwrap_or_default());
+            hits.add(Rule::StandIn, format!("has the library {name} loaded by `{what}`"));
+        }
     }
     for (tag, what) in [(DT_RPATH, "DT_RPATH"), (DT_RUNPATH, "DT_RUNPATH")] {
         let Some(path) = dynamic.value(tag).and_then(|offset| dynamic.string(elf, offset)) else { continue };

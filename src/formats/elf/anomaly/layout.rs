@@ -9,8 +9,15 @@ use super::{Hits, Rule, named};
 pub(super) fn check(elf: &Elf<'_>, hits: &mut Hits) {
     segments(elf, hits);
     appended(elf, hits);
+    // A file that was cut off has lost its section table too, and nobody hid it.
+    if let Some(segment) = elf.loads().find(|segment| segment.file_end() > elf.raw().len()) {
+        let (end, len) = (segment.file_end(), elf.raw().len());
+        hits.add(Rule::CutOff, format!("is cut off: it loads bytes up to offset {end:#x} and has {len:#x}"));
+        return;
+    }
     if let Some(problem) = elf.strict_problem() {
-        hits.add(Rule::HiddenFromTools, format!("has tables that strict readers refuse although it loads: {problem}"));
+        let detail = format!("has tables that strict readers refuse although it loads: {problem}");
+        hits.add(Rule::HiddenFromTools, detail);
     }
     if elf.sections().is_empty() {
         hits.add(Rule::NoSectionHeaders, "has no section headers; no distributor strips them");

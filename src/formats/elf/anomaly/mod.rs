@@ -42,6 +42,8 @@ pub enum Rule {
     CodeInGap,
     /// No section table.
     NoSectionHeaders,
+    /// Bytes that are loaded lie beyond the end of the file.
+    CutOff,
     /// Bytes after the end of everything that the tables describe.
     AppendedData,
     /// Marks that a tool such as patchelf leaves when it makes room for names.
@@ -56,6 +58,8 @@ pub enum Rule {
     Initialiser,
     /// A needed library is named by a path.
     LibraryPath,
+    /// Libraries that watch or stand in for others (`DT_AUDIT`, `DT_DEPAUDIT`, `DT_AUXILIARY`, `DT_FILTER`).
+    StandIn,
     /// A library search path that leads outside the system's directories.
     SearchPath,
     /// No build-id.
