@@ -93,6 +93,24 @@ pub const EDITS: &[Edit] = &[
             image.put(60, &[0; 4]);
         },
     },
+    Edit {
+        name: "cut_off",
+        rules: &[Rule::CutOff],
+        runs: false,
+        edit: |image| {
+            let (_, offset, size, _) = image.section(".data");
+            image.0.truncate(offset + size - 1);
+        },
+    },
+    Edit {
+        name: "section_table_cut_off",
+        rules: &[Rule::NoSectionHeaders, Rule::HiddenFromTools],
+        runs: true,
+        edit: |image| {
+            let (_, offset, size, _) = image.section(".data");
+            image.0.truncate(offset + size);
+        },
+    },
     Edit { name: "overlay", rules: &[Rule::AppendedData], runs: true, edit: |image| image.0.extend(b"payload") },
     Edit { name: "zero_overlay", rules: &[Rule::RewrittenNames], runs: true, edit: |image| image.0.extend([0; 8]) },
     Edit {
