@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         trial("servers_are_found_by_content_with_their_arguments", host, servers_are_found_by_content),
         trial("an_unprivileged_scan_names_what_it_cannot_see", host, an_unprivileged_scan_names_what_it_cannot_see),
         trial("sessions_belong_to_their_listener", host, sessions_belong_to_their_listener),
+        trial("a_server_in_another_root_is_not_judged_by_this_one", host, a_server_in_another_root),
         trial("units_and_drop_ins_of_an_image", image, units_and_drop_ins_of_an_image),
     ])
 }
@@ -173,6 +174,28 @@ fn sessions_belong_to_their_listener() {
 fn in_proc(host: &Host, text: &[u8]) -> usize {
     let all = host.run(&["sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null"]).stdout;
     all.windows(text.len()).filter(|window| *window == text).count()
+}
+
+/// Its configuration is another one: it is no server of this root, and nobody may think that it was looked at.
+fn a_server_in_another_root() {
+    let host = Host::boot(two_factor());
+    let own = host.start_sshd(22, &[], &["/usr/sbin/sshd"]);
+    let control = host.scan(&[]);
+    host.must(&["mkdir", "/srv/other"]);
+    host.must(&["mount", "--bind", "/", "/srv/other"]);
+    host.must(&["mount", "--bind", "/dev", "/srv/other/dev"]);
+    let other =
+        host.start_sshd(2222, &[], &["chroot", "/srv/other", "/usr/sbin/sshd", "-p", "2222", "-o", "PidFile=none"]);
+    let (scan, servers) = servers(&host);
+    assert_eq!(servers.len(), 1, "{servers:#?}");
+    assert_eq!(servers[0]["pids"], json!([own]));
+    for check in ["live", "login"] {
+        assert_eq!((control.verdict(check), scan.verdict(check)), ("pass", "inconclusive"), "{}", scan.troubles());
+        let gaps = scan.mandatory_gaps(check);
+        assert_eq!(gaps.len(), 1, "{check}: {}", scan.troubles());
+        assert_eq!(gaps[0]["subject"]["pid"], other);
+        assert!(gaps[0]["reason"].as_str().unwrap().contains(&format!("/proc/{other}/root")));
+    }
 }
 
 /// A unit decides what is started, a drop-in decides over the unit, a name decides nothing.

@@ -223,19 +223,16 @@ impl Search<'_> {
         self.identifier.process(&process)
     }
 
-    /// The same inode at the same path beneath our root: here. A deleted or replaced file has no inode there any more: then
-    /// the process's own root must be ours.
+    /// A process whose own root is another directory reads another configuration, so it belongs to that root even where its
+    /// program lies beneath ours.
     fn place(&self, process: &Process, executable: &Executable) -> Place {
         let Some(path) = RootedPath::new(&executable.path) else { return Place::Elsewhere };
-        let here = || Place::Here(self.root.canonical(&path).unwrap_or_else(|_| path.clone()));
-        let inode = |meta: &crate::model::Meta| (meta.dev, meta.ino);
-        if self.root.stat(&path).is_ok_and(|meta| inode(&meta) == inode(&executable.meta)) {
-            return here();
-        }
-        let ours = self.root.stat(&RootedPath::root()).map(|meta| inode(&meta));
-        let theirs = process.stat("root").map(|meta| inode(&meta));
+        let ours = self.root.stat(&RootedPath::root()).map(|meta| (meta.dev, meta.ino));
+        let theirs = process.stat("root").map(|meta| (meta.dev, meta.ino));
+        // The name tells a chroot into another mount of the same directory, the inode another mount namespace.
+        let top = process.link("root").is_ok_and(|name| name == b"/");
         match (ours, theirs) {
-            (Ok(ours), Ok(theirs)) if ours == theirs => here(),
+            (Ok(ours), Ok(theirs)) if ours == theirs && top => Place::Here(self.root.canonical(&path).unwrap_or(path)),
             _ => Place::Elsewhere,
         }
     }
@@ -341,7 +338,9 @@ impl Search<'_> {
     /// Listening sockets that no process was seen to hold.
     fn unowned(&mut self, planned: &[Planned]) {
         let first = self.proc.link("self/ns/pid").is_ok_and(|link| link == FIRST_PID_NAMESPACE);
-        let all_seen = self.table.hidden.is_empty() && first;
+        // Mounted with `hidepid`, proc(5) does not even list other users' processes, process 1 among them.
+        let all_listed = self.table.rows.contains_key(&1);
+        let all_seen = self.table.hidden.is_empty() && first && all_listed;
         let ssh_ports: BTreeSet<u16> = planned.iter().flat_map(|plan| plan.ports.clone()).chain([SSH_PORT]).collect();
         let unowned: Vec<&Listening> = self.table.listening.iter().filter(|l| l.owners.is_empty()).collect();
         for listening in unowned {

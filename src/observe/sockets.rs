@@ -110,15 +110,17 @@ impl Table {
 
     /// A socket that was closed between the two looks has no owner either: it must not be called hidden.
     fn forget_closed(&mut self, proc: &Proc) {
-        let mut open: BTreeSet<u64> =
-            self.sockets(|name| proc.read(name, MAX_TABLE)).iter().map(|listener| listener.inode).collect();
+        let mut namespaces = BTreeSet::from([proc.link("self/ns/net").unwrap_or_default()]);
+        let mut open = self.sockets(|name| proc.read(name, MAX_TABLE));
         for pid in self.rows.keys().copied().collect::<Vec<_>>() {
             if let Ok(process) = proc.process(pid)
-                && process.link("ns/net").ok() != proc.link("self/ns/net").ok()
+                && let Ok(namespace) = process.link("ns/net")
+                && namespaces.insert(namespace)
             {
-                open.extend(self.sockets(|name| process.read(name, MAX_TABLE)).iter().map(|listener| listener.inode));
+                open.extend(self.sockets(|name| process.read(name, MAX_TABLE)));
             }
         }
+        let open: BTreeSet<u64> = open.iter().map(|listener| listener.inode).collect();
         self.listening.retain(|listening| !listening.owners.is_empty() || open.contains(&listening.inode));
     }
 

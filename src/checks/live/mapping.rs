@@ -102,6 +102,10 @@ fn other(root: &RootFacts, mapping: &Mapping, here: Option<&RootedPath>, sha256:
             Some(digest) if digest == sha256 => {
                 Sort::Bad(REINSTALLED, format!("executes `{path}`, which was replaced by a file of the same content"))
             }
+            // A mount of its own shows the process another file in that place.
+            Some(_) if !mapping.deleted && !unlinked => {
+                Sort::Bad(FOREIGN_MAPPING, format!("executes another file as `{path}` than the one that lies there"))
+            }
             Some(_) => Sort::Bad(RESTART_NEEDED, format!("executes `{path}` as it was before that file was replaced")),
             None => Sort::Unread("the file that lies at that path now could not be read".to_owned()),
         };

@@ -104,6 +104,7 @@ fn what_belongs_is_silent() {
 fn what_does_not_belong_is_named() {
     check(process(vec![other("/tmp/x.so", "x", false)]), &["live/foreign-mapping"], Verdict::Fail);
     check(process(vec![other("/tmp/x.so", "x", true)]), &["live/foreign-mapping"], Verdict::Fail);
+    check(process(vec![other("/usr/lib/libz.so.1.3", "x", false)]), &["live/foreign-mapping"], Verdict::Fail);
     check(process(vec![same("/tmp/indicator")]), &["live/foreign-mapping"], Verdict::Fail);
     check(process(vec![other("/memfd:x", "x", true)]), &["live/memory-file"], Verdict::Fail);
     check(process(vec![other("/SYSV00000000", "x", true)]), &["live/memory-file"], Verdict::Fail);
