@@ -40,7 +40,8 @@ codes! { ANOMALY;
         ["elf(5), e_shoff"]
     CUT_OFF = "anomaly/cut-off", Integrity, High;
         "a program or library ends before what it loads";
-        "The program headers name bytes that the file no longer has. A full disk, an interrupted copy or a failing medium leaves          such files; so does a careless overwrite. Its other structure was not judged.";
+        "The program headers name bytes that the file no longer has. A full disk, an interrupted copy or a failing medium leaves \
+         such files; so does a careless overwrite. Its other structure was not judged.";
         "Reinstall the file's package, and look at the disk.";
         ["elf(5), p_filesz"]
     APPENDED_DATA = "anomaly/appended-data", Integrity, High;
@@ -92,7 +93,9 @@ codes! { ANOMALY;
         ["ld.so(8)", "elf(5), DT_NEEDED"]
     STAND_IN = "anomaly/stand-in", Compromise, High;
         "a file has libraries loaded that watch or stand in for others";
-        "Besides the libraries it needs, a file can name auditors, which the loader calls for every library and every symbol of          the process, and filters, whose functions come before those of the library itself. No file of Debian 12 does; it is a          way to preload code without any configuration.";
+        "Besides the libraries it needs, a file can name auditors, which the loader calls for every library and every symbol of \
+         the process, and filters, whose functions come before those of the library itself. No file of Debian 12 does; it is a \
+         way to preload code without any configuration.";
         "Treat the file as altered: keep a copy, look at the library named, and compare with the package fetched anew.";
         ["rtld-audit(7)", "ld(1), --audit, --auxiliary and --filter"]
     SEARCH_PATH = "anomaly/search-path", Integrity, High;
