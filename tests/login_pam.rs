@@ -420,7 +420,9 @@ fn what_is_not_modelled_is_never_a_plain_way() {
 #[test]
 fn what_is_not_modelled_discredits_the_evidence_beside_it() {
     let both_asked = "auth required pam_unix.so\nauth required pam_google_authenticator.so\n";
-    for line in ["auth optional pam_strange.so\n", "auth required pam_strange.so\n"] {
+    for line in
+        ["auth optional pam_strange.so\n", "auth required pam_strange.so\n", "auth optional pam_unix.so quantum\n"]
+    {
         let mut tree = Tree::new(&[("/etc/pam.d/sshd", &format!("{line}{both_asked}"))]);
         tree.0.insert("/home/alice/.google_authenticator".into(), String::new());
         let program = pam::compile(b"sshd", Group::Auth, &tree);

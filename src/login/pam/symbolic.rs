@@ -37,6 +37,9 @@ enum Typed {
 struct Node {
     state: State,
     authtok: Option<Typed>,
+    /// A module that is not modelled has run. Such ways are kept apart from the others, which would otherwise stand for
+    /// them, and carry no evidence.
+    discredited: bool,
 }
 
 /// A stack with what its handlers may answer.
@@ -50,8 +53,6 @@ pub(super) struct Walk<'a> {
     strings: Vec<Typed>,
     /// Those that make a difference in `PAM_AUTHTOK`, because a module may take them from there.
     left_behind: BTreeSet<Typed>,
-    /// Clauses of the guards under which no evidence counts.
-    discrediting: BTreeSet<Arc<str>>,
 }
 
 impl<'a> Walk<'a> {
@@ -76,23 +77,7 @@ impl<'a> Walk<'a> {
             }
             strings.extend([code, behind]);
         }
-        let discrediting = alternatives
-            .iter()
-            .flatten()
-            .filter(|alternative| alternative.discredits)
-            .flat_map(|alternative| &alternative.when)
-            .filter_map(|(number, _)| Some(conditions.get(*number)?.clause.clone()))
-            .collect();
-        Self {
-            discrediting,
-            handlers,
-            alternatives,
-            conditions,
-            answers,
-            mode,
-            strings: strings.into_iter().collect(),
-            left_behind,
-        }
+        Self { handlers, alternatives, conditions, answers, mode, strings: strings.into_iter().collect(), left_behind }
     }
 
     /// Every minimal way to success.
@@ -107,13 +92,13 @@ impl<'a> Walk<'a> {
     }
 
     fn from(&self, blind: Option<&Typed>) -> Ways {
-        let start = Node { state: State::start().settle(self.handlers), authtok: None };
+        let start = Node { state: State::start().settle(self.handlers), authtok: None, discredited: false };
         let mut open = BTreeMap::from([(start, Ways::free())]);
         let mut success = Ways::none();
         while let Some((node, ways)) = open.pop_first() {
             let Some(handler) = self.handlers.get(node.state.next) else {
                 if node.state.result() == ReturnCode::SUCCESS {
-                    success = success.union(ways.iter().map(|way| self.credited(way)).collect());
+                    success = success.union(ways);
                 }
                 continue;
             };
@@ -126,7 +111,7 @@ impl<'a> Walk<'a> {
             }
             if handler.kind == HandlerKind::MustFail {
                 let code = ReturnCode::PERM_DENIED;
-                self.advance(&mut open, &node, node.authtok.clone(), code, &ways, None);
+                self.advance(&mut open, &node, &node.clone(), code, &ways, None);
                 continue;
             }
             for alternative in self.alternatives.get(node.state.next).into_iter().flatten() {
@@ -135,23 +120,22 @@ impl<'a> Walk<'a> {
                 if guarded.is_empty() {
                     continue;
                 }
-                for authtok in self.conversations(alternative, blind, node.authtok.as_ref()) {
+                let discredited = node.discredited || alternative.discredits;
+                // A module that is not modelled may have answered every prompt of those after it.
+                let left = if discredited {
+                    vec![node.authtok.clone()]
+                } else {
+                    self.conversations(alternative, blind, node.authtok.as_ref())
+                };
+                for authtok in left {
+                    let after = Node { authtok, discredited, ..node.clone() };
                     for code in &alternative.codes {
-                        self.advance(&mut open, &node, authtok.clone(), *code, &guarded, alternative.shows.as_ref());
+                        self.advance(&mut open, &node, &after, *code, &guarded, alternative.shows.as_ref());
                     }
                 }
             }
         }
         success
-    }
-
-    /// The way with the evidence that counts.
-    fn credited(&self, way: &Evidence) -> Evidence {
-        let mut way = way.clone();
-        if way.guards.iter().any(|guard| self.discrediting.contains(&guard.condition)) {
-            way.atoms.clear();
-        }
-        way
     }
 
     /// The guards that an alternative stands under; `None` if a settled condition rules it out.
@@ -224,21 +208,26 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// From `node`, whose handler returns `code`, with what else `after` says of the place reached.
     fn advance(
         &self,
         open: &mut BTreeMap<Node, Ways>,
         node: &Node,
-        authtok: Option<Typed>,
+        after: &Node,
         code: ReturnCode,
         ways: &Ways,
         shows: Option<&Atom>,
     ) {
         let Some(handler) = self.handlers.get(node.state.next) else { return };
+        let shows = shows.filter(|_| !after.discredited);
         let step = Arc::new(describe(handler, code, shows));
         let state = node.state.step(self.handlers, code).settle(self.handlers);
-        let slot = open.entry(Node { state, authtok }).or_default();
+        let slot = open.entry(Node { state, ..after.clone() }).or_default();
         for way in ways.iter() {
             let mut way = way.clone();
+            if after.discredited {
+                way.atoms.clear();
+            }
             way.atoms.extend(shows.cloned());
             way.trace.push(step.clone());
             slot.insert(way);
