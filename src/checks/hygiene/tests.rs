@@ -198,6 +198,8 @@ fn preloads_are_findings_unless_declared() {
     let severities: Vec<_> =
         judge(with("/lib/a.so /lib/b.so"), &policy).findings.iter().map(|finding| finding.severity).collect();
     assert_eq!(severities, [Severity::Informational, Severity::High]);
+    // The loader opens the name with the carriage return, which nobody declared.
+    assert_eq!(judge(with("/lib/a.so\\x0d\n"), &policy).findings[0].severity, Severity::High);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::loader::{Family, Known, Loader, text};
 use super::search::{Asker, Resolution, search};
-use crate::facts::{FileFacts, FileTable, Look, ObservationGap, Role, RootFacts, Want};
+use crate::facts::{FileFacts, FileTable, Look, ObservationGap, Role, RootFacts, Want, preload};
 use crate::formats::elf::ElfRecord;
 use crate::model::text::unescape;
 use crate::model::{Check, Gap, RootedPath, Subject};
@@ -250,7 +250,7 @@ impl<'a> Walk<'a> {
                 self.gaps.insert(Gap::mandatory(Subject::file(&path), reason));
                 Vec::new()
             }
-            Known::Here(list) => preload_names(&list),
+            Known::Here(list) => preload::names(&list),
         }
     }
 }
@@ -280,15 +280,6 @@ impl<'a> Process<'a> {
         }
         chain
     }
-}
-
-fn preload_names(list: &[u8]) -> Vec<Vec<u8>> {
-    list.split(|byte| *byte == b'\n')
-        .map(|line| line.split(|byte| *byte == b'#').next().unwrap_or_default())
-        .flat_map(|line| line.split(|byte| matches!(byte, b' ' | b'\t' | b':')))
-        .filter(|name| !name.is_empty())
-        .map(<[u8]>::to_vec)
-        .collect()
 }
 
 #[cfg(test)]
@@ -336,17 +327,5 @@ mod tests {
         check(Some("ld.so"), &["it needs libraries"]);
         check(Some("/lib64/ld-linux-x86-64.so.2"), &["this loader does not exist", "needs `libx.so.1`"]);
         check(Some("/lib/ld-musl-x86_64.so.1"), &["this loader does not exist", "needs `libx.so.1`"]);
-    }
-
-    #[test]
-    fn names_in_ld_so_preload() {
-        let check = |text: &str, expected: &[&str]| {
-            let names: Vec<String> =
-                preload_names(text.as_bytes()).into_iter().map(|name| String::from_utf8(name).unwrap()).collect();
-            assert_eq!(names, expected, "{text}");
-        };
-        check("", &[]);
-        check("/lib/a.so b.so:c.so\t/d.so\n", &["/lib/a.so", "b.so", "c.so", "/d.so"]);
-        check("# /lib/a.so\n/lib/b.so # c\n", &["/lib/b.so"]);
     }
 }
