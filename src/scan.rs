@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::checks::{self, inspect::Inspected};
+use crate::checks::{self, inspect::Inspected, login::Proved};
 use crate::facts::{Facts, RootFacts, ServerFacts};
 use crate::knowledge::Knowledge;
 use crate::model::limits;
@@ -42,10 +42,11 @@ pub fn inspect(paths: &[RootedPath], knowledge: &Knowledge) -> Result<Vec<Inspec
 /// What the facts say about the wanted checks, by this knowledge and policy.
 #[must_use]
 pub fn judge(facts: &Facts, wanted: &BTreeSet<Check>, knowledge: &Knowledge, policy: &Policy) -> Report {
+    let proofs = if wanted.contains(&Check::Login) { checks::login::prove_all(facts, policy) } else { Vec::new() };
     let results: Vec<CheckResult> = Check::ALL
         .into_iter()
         .filter(|check| wanted.contains(check))
-        .map(|check| ask(check, facts, knowledge, policy))
+        .map(|check| ask(check, facts, &proofs, knowledge, policy))
         .collect();
     let (verdict, classes) = report::verdicts(&results);
     Report {
@@ -64,7 +65,7 @@ pub fn judge(facts: &Facts, wanted: &BTreeSet<Check>, knowledge: &Knowledge, pol
         trust_floor: facts.roots.iter().filter_map(checks::trust::floor).max(),
         servers: facts.roots.iter().flat_map(|root| &root.servers).map(server).collect(),
         files: facts.roots.iter().flat_map(|root| files(root, &results)).collect(),
-        login: if wanted.contains(&Check::Login) { checks::login::prove_all(facts, policy) } else { Vec::new() },
+        login: proofs.into_iter().map(|proved| proved.entry).collect(),
         not_covered: limits::of(is_live(facts)).map(|limit| limit.what.to_owned()).collect(),
         sweep: facts.roots.first().and_then(|root| root.sweep),
         usage: facts.usage,
@@ -73,14 +74,14 @@ pub fn judge(facts: &Facts, wanted: &BTreeSet<Check>, knowledge: &Knowledge, pol
 }
 
 /// One check's answer: what it concludes, what the observer could not see for it, and what the site has accepted.
-fn ask(check: Check, facts: &Facts, knowledge: &Knowledge, policy: &Policy) -> CheckResult {
+fn ask(check: Check, facts: &Facts, proofs: &[Proved<'_>], knowledge: &Knowledge, policy: &Policy) -> CheckResult {
     let mut result = match check {
         Check::Provenance => checks::provenance::check(facts, policy),
         Check::Anomaly => checks::anomaly::check(facts),
         Check::Live => checks::live::check(facts),
         Check::Backdoor => checks::backdoor::check(facts, knowledge, policy),
         Check::Hygiene => checks::hygiene::check(facts, knowledge, policy),
-        Check::Login => checks::login::check(facts, knowledge, policy),
+        Check::Login => checks::login::check(proofs, policy),
     };
     for observed in facts.roots.iter().flat_map(|root| &root.gaps).filter(|observed| observed.check == check) {
         result.gap(observed.gap.clone());

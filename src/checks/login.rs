@@ -7,7 +7,6 @@ use std::net::IpAddr;
 
 use crate::facts::{Facts, RootFacts, ServerFacts};
 use crate::formats::program::Implementation;
-use crate::knowledge::Knowledge;
 use crate::login::prove::{self, Outcome, Server, Violation, World};
 use crate::login::sshd::{Config, Problem};
 use crate::login::{explain, fix, pam};
@@ -15,26 +14,27 @@ use crate::model::report::{self, Counterexample, Proof};
 use crate::model::{Check, CheckResult, Evidence, Finding, Gap, Subject, code};
 use crate::policy::{FactorCount, LoginPolicy, Policy};
 
+/// The proof of every server. Dear: made once, judged by [`check`] and shown by [`Proved::entry`].
+#[must_use]
+pub fn prove_all<'a>(facts: &'a Facts, policy: &Policy) -> Vec<Proved<'a>> {
+    facts.roots.iter().flat_map(|root| prove_root(root, policy)).collect()
+}
+
 /// Judges every server.
 #[must_use]
-pub fn check(facts: &Facts, _knowledge: &Knowledge, policy: &Policy) -> CheckResult {
+pub fn check(proofs: &[Proved<'_>], policy: &Policy) -> CheckResult {
     let mut result = CheckResult::new(Check::Login);
-    for proved in facts.roots.iter().flat_map(|root| prove_root(root, policy)) {
-        judge(&proved, policy, &mut result);
+    for proved in proofs {
+        judge(proved, policy, &mut result);
     }
     result
 }
 
-/// The proof of every server, for the report.
-#[must_use]
-pub fn prove_all(facts: &Facts, policy: &Policy) -> Vec<report::Login> {
-    facts.roots.iter().flat_map(|root| prove_root(root, policy)).map(|proved| proved.entry).collect()
-}
-
 /// What was shown about one server.
-struct Proved<'a> {
+pub struct Proved<'a> {
     facts: &'a ServerFacts,
-    entry: report::Login,
+    /// As the report shows it.
+    pub entry: report::Login,
     /// `None` for servers that are not OpenSSH.
     outcome: Option<Outcome>,
     /// Lines behind each counterexample.
