@@ -86,6 +86,30 @@ impl std::fmt::Display for Socket {
 }
 
 impl ServerFacts {
+    /// A server of which nothing is known but what it is and where it lies.
+    #[must_use]
+    pub const fn new(implementation: Implementation, binary: RootedPath) -> Self {
+        Self {
+            label: String::new(),
+            implementation,
+            version: String::new(),
+            binary,
+            parts: Vec::new(),
+            loaded: Vec::new(),
+            config: None,
+            options: Vec::new(),
+            ports: Vec::new(),
+            host_keys: Vec::new(),
+            arguments: Vec::new(),
+            inetd: false,
+            started_by: StartedBy::Installed,
+            unit_files: Vec::new(),
+            sockets: Vec::new(),
+            pids: Vec::new(),
+            user_server: false,
+        }
+    }
+
     /// Everything of it that is code: executable and parts.
     pub fn programs(&self) -> impl Iterator<Item = &RootedPath> {
         std::iter::once(&self.binary).chain(&self.parts)

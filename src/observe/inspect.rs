@@ -1,11 +1,10 @@
 //! Looks at single files, wherever they come from: no packages, no processes, nothing that their surroundings tell.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
 use super::files::Looker;
-use super::{ObserveProblem, own};
-use crate::facts::{self, Facts, Look, Role, RootFacts, Want};
+use super::{ObserveProblem, Start};
+use crate::facts::{Facts, Look, Role, RootFacts, Want};
 use crate::host::root::Root;
 use crate::knowledge::Knowledge;
 use crate::model::RootedPath;
@@ -15,7 +14,7 @@ use crate::model::RootedPath;
 /// # Errors
 /// If the root directory itself cannot be opened.
 pub fn inspect(paths: &[RootedPath], knowledge: &Knowledge) -> Result<Facts, ObserveProblem> {
-    let (observed_at, timer) = (own::clock::now(), Instant::now());
+    let start = Start::now();
     let place = PathBuf::from("/");
     let root = Root::open(&place, true).map_err(|error| ObserveProblem { root: place, error })?;
     let mut looker = Looker::new(&root, knowledge, None);
@@ -23,15 +22,5 @@ pub fn inspect(paths: &[RootedPath], knowledge: &Knowledge) -> Result<Facts, Obs
     let wants = paths.iter().map(|path| Want { path: path.clone(), role: Role::Extra, look: Look::Binary }).collect();
     // Without a deadline it cannot run out of time.
     let _ = looker.fulfil(wants, &mut facts.files, &mut |_| {});
-    Ok(Facts {
-        schema: facts::SCHEMA.to_owned(),
-        observer: env!("CARGO_PKG_VERSION").to_owned(),
-        knowledge: knowledge.date().to_owned(),
-        byte_rules: knowledge.byte_rules().to_owned(),
-        observed_at,
-        duration_ms: u64::try_from(timer.elapsed().as_millis()).unwrap_or(u64::MAX),
-        usage: own::usage::so_far(looker.bytes_read()),
-        kernel: None,
-        roots: vec![facts],
-    })
+    Ok(start.facts(facts, None, &looker, knowledge))
 }

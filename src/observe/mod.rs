@@ -20,13 +20,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::facts::{self, Facts, RootFacts};
+use crate::facts::{self, Facts, KernelFacts, RootFacts};
 use crate::formats::os_release;
 use crate::host::process::Proc;
 use crate::host::root::Root;
 use crate::knowledge::Knowledge;
 use crate::model::text::escape;
-use crate::model::{Check, Gap, RootedPath, Subject};
+use crate::model::{Check, Gap, RootedPath, Subject, Timestamp};
 use crate::own;
 
 use files::Looker;
@@ -80,7 +80,7 @@ pub fn observe(
     knowledge: &Knowledge,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Facts, ObserveProblem> {
-    let (observed_at, timer) = (own::clock::now(), Instant::now());
+    let start = Start::now();
     let problem = |error| ObserveProblem { root: request.root.clone(), error };
     let live = request.root.as_os_str() == "/";
     let root = Root::open(&request.root, live).map_err(problem)?;
@@ -120,17 +120,35 @@ pub fn observe(
         processes::observe(&root, proc, knowledge, &mut facts);
     }
 
-    Ok(Facts {
-        schema: facts::SCHEMA.to_owned(),
-        observer: env!("CARGO_PKG_VERSION").to_owned(),
-        knowledge: knowledge.date().to_owned(),
-        byte_rules: knowledge.byte_rules().to_owned(),
-        observed_at,
-        duration_ms: u64::try_from(timer.elapsed().as_millis()).unwrap_or(u64::MAX),
-        usage: own::usage::so_far(looker.bytes_read()),
-        kernel: live.then(|| kernel::observe(proc.as_ref())),
-        roots: vec![facts],
-    })
+    let kernel = live.then(|| kernel::observe(proc.as_ref()));
+    Ok(start.facts(facts, kernel, &looker, knowledge))
+}
+
+/// When an observation began; at its end it becomes the facts.
+struct Start {
+    at: Timestamp,
+    timer: Instant,
+}
+
+impl Start {
+    fn now() -> Self {
+        Self { at: own::clock::now(), timer: Instant::now() }
+    }
+
+    /// What was observed since, with when, by what and at what cost.
+    fn facts(self, root: RootFacts, kernel: Option<KernelFacts>, looker: &Looker<'_>, knowledge: &Knowledge) -> Facts {
+        Facts {
+            schema: facts::SCHEMA.to_owned(),
+            observer: env!("CARGO_PKG_VERSION").to_owned(),
+            knowledge: knowledge.date().to_owned(),
+            byte_rules: knowledge.byte_rules().to_owned(),
+            observed_at: self.at,
+            duration_ms: u64::try_from(self.timer.elapsed().as_millis()).unwrap_or(u64::MAX),
+            usage: own::usage::so_far(looker.bytes_read()),
+            kernel,
+            roots: vec![root],
+        }
+    }
 }
 
 fn look_until_nothing_is_wanted(

@@ -319,23 +319,11 @@ fn server(binary: RootedPath, program: &Program, words: &[Vec<u8>]) -> ServerFac
     let rest = words.get(1..).unwrap_or_default();
     let escaped = |words: &[Vec<u8>]| words.iter().map(|word| text::escape(word)).collect::<Vec<_>>();
     let mut facts = ServerFacts {
-        label: String::new(),
-        implementation: program.implementation,
         version: program.version.clone(),
-        binary,
         parts: program.parts.clone(),
-        loaded: Vec::new(),
-        config: None,
-        options: Vec::new(),
-        ports: Vec::new(),
-        host_keys: Vec::new(),
         arguments: escaped(words),
-        inetd: false,
         started_by: StartedBy::CommandLine,
-        unit_files: Vec::new(),
-        sockets: Vec::new(),
-        pids: Vec::new(),
-        user_server: false,
+        ..ServerFacts::new(program.implementation, binary)
     };
     match program.implementation {
         Implementation::OpenSsh => {

@@ -234,22 +234,9 @@ fn a_users_own_server_is_outside_the_verdict() {
     assert_eq!(accused.findings.len(), 1);
     root.servers.push(crate::facts::ServerFacts {
         label: "x".to_owned(),
-        version: String::new(),
-        parts: Vec::new(),
-        loaded: Vec::new(),
-        host_keys: Vec::new(),
-        inetd: false,
-        unit_files: Vec::new(),
-        implementation: crate::facts::server::Implementation::OpenSsh,
-        binary,
-        config: None,
-        options: Vec::new(),
-        ports: Vec::new(),
-        arguments: Vec::new(),
         started_by: crate::facts::server::StartedBy::CommandLine,
-        sockets: Vec::new(),
-        pids: Vec::new(),
         user_server: true,
+        ..crate::facts::ServerFacts::new(crate::facts::server::Implementation::OpenSsh, binary)
     });
     assert_eq!(judge(root, &Policy::default()).verdict(), Verdict::Pass);
 }

@@ -44,22 +44,9 @@ mod tests {
     fn server() -> ServerFacts {
         ServerFacts {
             label: "sshd *:22".to_owned(),
-            implementation: Implementation::OpenSsh,
-            version: String::new(),
-            binary: RootedPath::new("/usr/sbin/sshd").unwrap(),
-            parts: Vec::new(),
-            loaded: Vec::new(),
-            config: None,
-            options: Vec::new(),
-            ports: Vec::new(),
-            host_keys: Vec::new(),
-            arguments: Vec::new(),
-            inetd: false,
             started_by: StartedBy::CommandLine,
-            unit_files: Vec::new(),
-            sockets: Vec::new(),
             pids: vec![7, 8],
-            user_server: false,
+            ..ServerFacts::new(Implementation::OpenSsh, RootedPath::new("/usr/sbin/sshd").unwrap())
         }
     }
 

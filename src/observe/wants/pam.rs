@@ -119,7 +119,7 @@ fn is_secret(path: &RootedPath) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::server::{Implementation, ServerFacts, StartedBy};
+    use crate::facts::server::{Implementation, ServerFacts};
     use crate::facts::{FileFacts, FileState};
     use crate::model::Meta;
 
@@ -128,25 +128,7 @@ mod tests {
     }
 
     fn server() -> ServerFacts {
-        ServerFacts {
-            label: "sshd".into(),
-            implementation: Implementation::OpenSsh,
-            version: String::new(),
-            binary: path("/usr/sbin/sshd-int"),
-            parts: Vec::new(),
-            loaded: Vec::new(),
-            config: None,
-            options: Vec::new(),
-            ports: Vec::new(),
-            host_keys: Vec::new(),
-            arguments: Vec::new(),
-            inetd: false,
-            started_by: StartedBy::Installed,
-            unit_files: Vec::new(),
-            sockets: Vec::new(),
-            pids: Vec::new(),
-            user_server: false,
-        }
+        ServerFacts { label: "sshd".into(), ..ServerFacts::new(Implementation::OpenSsh, path("/usr/sbin/sshd-int")) }
     }
 
     /// A root in which `files` exist, looked at as the wants ask, until nothing more is wanted; the paths wanted.

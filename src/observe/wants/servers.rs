@@ -67,22 +67,13 @@ mod tests {
         let path = |path: &str| RootedPath::new(path).unwrap();
         ServerFacts {
             label: "sshd".to_owned(),
-            implementation: Implementation::OpenSsh,
-            version: String::new(),
-            binary: path("/tmp/foo"),
             parts: vec![path("/opt/sshd-session")],
             loaded: vec![path("/lib/libgcc_s.so.1")],
             config: Some(path("/etc/x")),
-            options: Vec::new(),
-            ports: Vec::new(),
-            host_keys: Vec::new(),
-            arguments: Vec::new(),
-            inetd: false,
             started_by: StartedBy::CommandLine,
             unit_files: vec![path("/etc/u.service")],
-            sockets: Vec::new(),
-            pids: Vec::new(),
             user_server,
+            ..ServerFacts::new(Implementation::OpenSsh, path("/tmp/foo"))
         }
     }
 

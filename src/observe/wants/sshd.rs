@@ -51,7 +51,6 @@ fn parts(config: &Config) -> Vec<Want> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::server::StartedBy;
     use crate::facts::{FileFacts, FileState};
     use crate::model::{FileKind, Meta};
 
@@ -74,22 +73,10 @@ mod tests {
         root.files.files.insert(path("/etc/ssh/sshd_config"), file);
         root.servers.push(ServerFacts {
             label: "sshd".to_owned(),
-            implementation: Implementation::OpenSsh,
             version: version.to_owned(),
-            binary: path("/usr/sbin/sshd"),
-            parts: Vec::new(),
-            loaded: Vec::new(),
             config: Some(path("/etc/ssh/sshd_config")),
-            options: Vec::new(),
-            ports: Vec::new(),
-            host_keys: Vec::new(),
-            arguments: Vec::new(),
-            inetd: false,
-            started_by: StartedBy::Installed,
-            unit_files: Vec::new(),
-            sockets: Vec::new(),
-            pids: Vec::new(),
             user_server,
+            ..ServerFacts::new(Implementation::OpenSsh, path("/usr/sbin/sshd"))
         });
         let programs: Vec<String> = wants(&root)
             .into_iter()
