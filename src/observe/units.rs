@@ -74,7 +74,7 @@ pub fn observe(root: &Root) -> Units {
             continue;
         }
         let (mut unit, _) = unit::parse(snapshot.bytes());
-        let mut files = vec![root.canonical(&path).unwrap_or(path)];
+        let mut files = vec![root.canonical_last(&path).unwrap_or(path)];
         reader.apply_drop_ins(&name, &mut unit, &mut files);
         if name.ends_with(b".socket") {
             sockets.push((name, unit, files));
@@ -98,7 +98,7 @@ pub fn observe(root: &Root) -> Units {
 struct Reader<'a> {
     root: &'a Root,
     problems: Vec<(RootedPath, String)>,
-    /// Directory and name of each service and socket, strongest directory first.
+    /// Canonical directory and name of each service and socket, strongest directory first.
     listing: Vec<(RootedPath, Vec<u8>)>,
     /// Name of a drop-in directory → name of a drop-in → the strongest file of that name.
     drop_ins: BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, RootedPath>>,
@@ -106,7 +106,13 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn list(&mut self) {
+        // On a merged `/usr` two of them are one.
+        let mut listed = BTreeSet::new();
         for directory in DIRECTORIES.iter().filter_map(RootedPath::new) {
+            let directory = self.root.canonical(&directory).unwrap_or(directory);
+            if !listed.insert(directory.clone()) {
+                continue;
+            }
             for name in self.names(&directory) {
                 if name.ends_with(b".service") || name.ends_with(b".socket") {
                     self.listing.push((directory.clone(), name));
