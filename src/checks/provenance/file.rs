@@ -66,6 +66,23 @@ pub(super) fn check(
     result.findings.extend(finding);
 }
 
+/// Devices, FIFOs and sockets that stand where a package lists something: no package ships one, and the content of a file
+/// there cannot be told.
+pub(super) fn check_kinds(root: &RootFacts, result: &mut CheckResult) {
+    for (path, file) in &root.files.files {
+        let what = match file.meta().map(|meta| meta.kind) {
+            Some(FileKind::Device) => "a device",
+            Some(FileKind::Fifo) => "a FIFO",
+            Some(FileKind::Socket) => "a socket",
+            _ => continue,
+        };
+        if let Some(record) = root.packages.records.get(path).and_then(|records| records.first()) {
+            let reason = format!("is {what}, where {} lists a file", named(root, record));
+            result.gap(Gap::mandatory(Subject::file(path), reason));
+        }
+    }
+}
+
 /// Another package records other content for a file that matches one record.
 fn disagreement(root: &RootFacts, path: &RootedPath, file: &FileFacts, matching: &Record) -> Option<Finding> {
     let others = root.packages.records.get(path)?;

@@ -49,6 +49,15 @@ fn check_root(root: &RootFacts, policy: &Policy, result: &mut CheckResult) {
             }
         }
     }
+    // Whoever alters a server so that it is not recognised as one takes it out of the surface, not out of its package.
+    for (path, facts) in root.files.files.iter().filter(|(_, file)| !file.roles.iter().any(|role| role.in_surface())) {
+        let Some(judgement) = trust::judge(root, path) else { continue };
+        if matches!(judgement, Judgement::Differs { .. }) {
+            result.examined += 1;
+            file::check(root, path, facts, &judgement, result);
+        }
+    }
+    file::check_kinds(root, result);
     purpose::check(root, result);
     package::check(root, result);
     report_weak(&weak, policy, result);
