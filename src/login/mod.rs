@@ -2,6 +2,7 @@
 
 pub mod classes;
 pub mod explain;
+pub mod explore;
 pub mod factor;
 pub mod fix;
 pub mod methods;

@@ -1,0 +1,419 @@
+//! Walks through every class of connections and gathers the ways in that each finds open.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::rc::Rc;
+
+use super::classes::{AddressClass, Addresses, names};
+use super::factor::{Evidence, GuardKind};
+use super::methods::{self, Leaf, Stacks, Way};
+use super::pam;
+use super::prove::{Outcome, Server, Violation, Witness, World};
+use super::sshd::{Config, Connection, Effective, Global, Origin, Problem, access};
+use crate::formats::sshd_config::address::Range;
+use crate::formats::sshd_config::{Body, Criterion, address, pattern};
+use crate::policy::{FactorCount, LoginPolicy};
+
+/// Who logs in: an account, or any name that no listed account has.
+struct User<'a> {
+    name: Cow<'a, [u8]>,
+    account: Option<&'a pam::Account>,
+    /// Whether its groups can be looked up.
+    groups: bool,
+}
+
+/// One server's connections.
+pub struct Exploration<'a> {
+    world: World<'a>,
+    policy: &'a LoginPolicy,
+    config: &'a Config,
+    global: &'a Global<'a>,
+    stacks: BTreeMap<Vec<u8>, Stacks>,
+    service: Vec<u8>,
+    listeners: Vec<(IpAddr, u16)>,
+    inetd: bool,
+    /// By the Match lines that hold: what sshd makes of them.
+    effective: BTreeMap<BTreeSet<Origin>, Rc<Result<Effective, Problem>>>,
+}
+
+/// What makes two ways the same to a reader.
+type Key = (Vec<String>, Evidence, Vec<(&'static str, Origin)>);
+
+impl<'a> Exploration<'a> {
+    /// All that can connect to `server`.
+    #[must_use]
+    pub fn new(
+        server: &Server,
+        world: World<'a>,
+        policy: &'a LoginPolicy,
+        config: &'a Config,
+        global: &'a Global<'a>,
+    ) -> Self {
+        let values = global.values();
+        let listeners = if server.listeners.is_empty() {
+            let any = IpAddr::from([0, 0, 0, 0]);
+            values.words("port").iter().filter_map(|port| Some((any, port.parse().ok()?))).collect()
+        } else {
+            server.listeners.clone()
+        };
+        Self {
+            world,
+            policy,
+            config,
+            global,
+            stacks: BTreeMap::new(),
+            service: server.name.to_ascii_lowercase(),
+            listeners,
+            inetd: server.inetd,
+            effective: BTreeMap::new(),
+        }
+    }
+
+    /// Gathers ways, violations and what could not be told into `outcome`.
+    pub fn run(mut self, outcome: &mut Outcome) {
+        self.compile();
+        let criteria: Vec<&Criterion> = self.criteria().collect();
+        if criteria.iter().any(|criterion| matches!(criterion, Criterion::RDomain(_))) {
+            outcome.unknowns.insert("`Match RDomain` depends on routing domains, which are not modelled".to_owned());
+        }
+        if self.global.values().flag("usedns") && criteria.iter().any(|c| matches!(c, Criterion::Host(_))) {
+            outcome.unknowns.insert("`Match Host` with `UseDNS yes` depends on what name servers answer".to_owned());
+        }
+        if !self.world.directories.is_empty() {
+            let names = self.world.directories.join("`, `");
+            outcome.unknowns.insert(format!("accounts and groups of `{names}` are not in the facts"));
+        }
+        let from = self.remote_classes();
+        let arrivals = self.arrivals();
+        let users = self.users(outcome);
+        let mut met: BTreeMap<usize, Vec<(Key, Violation)>> = BTreeMap::new();
+        for user in &users {
+            for class in &from {
+                for (to, port) in &arrivals {
+                    outcome.classes += 1;
+                    self.one(user, class, to, *port, from.len(), outcome, &mut met);
+                }
+            }
+        }
+        let mut found: Vec<Violation> = met.into_values().flatten().map(|(_, violation)| violation).collect();
+        found.sort_by_key(|violation| violation.weight());
+        outcome.violations = found
+            .iter()
+            .filter(|violation| violation.is_certain() && !self.suffices(&violation.way.evidence))
+            .cloned()
+            .collect();
+        let certain =
+            || found.iter().filter(|violation| violation.is_certain()).map(|violation| &violation.way.evidence);
+        outcome.authenticators = certain().map(Evidence::authenticators).min();
+        outcome.categories = certain().map(Evidence::categories).min();
+        outcome.paths = found;
+    }
+
+    fn criteria(&self) -> impl Iterator<Item = &'a Criterion> + use<'a> {
+        self.config.files.iter().flat_map(|file| &file.lines).flat_map(|line| match &line.body {
+            Body::Match(criteria) => criteria.0.as_slice(),
+            _ => &[],
+        })
+    }
+
+    /// The stacks of every service that some connection may get.
+    fn compile(&mut self) {
+        let mut services = BTreeSet::from([self.service.clone()]);
+        if self.config.dialect.at_least(9, 8) {
+            services = BTreeSet::from([b"sshd".to_vec()]);
+            for line in self.config.files.iter().flat_map(|file| &file.lines).chain(&self.config.options) {
+                if let Body::Setting { keyword, words, .. } = &line.body
+                    && keyword.name == "pamservicename"
+                {
+                    services.extend(words.iter().map(|word| word.to_ascii_lowercase()));
+                }
+            }
+        }
+        for service in services {
+            let stacks = Stacks::new(&service, self.world.tree);
+            self.stacks.insert(service, stacks);
+        }
+    }
+
+    fn remote_classes(&self) -> Vec<AddressClass> {
+        let mut addresses = Addresses::default();
+        let dns = self.global.values().flag("usedns");
+        for criterion in self.criteria() {
+            match criterion {
+                Criterion::Address(items) => addresses.list(items),
+                Criterion::Host(list) if !dns => addresses.text(list),
+                _ => {}
+            }
+        }
+        for hosts in self.access_patterns().filter_map(|glob| {
+            let sign = glob.iter().rposition(|byte| *byte == b'@')?;
+            glob.get(sign + 1..)
+        }) {
+            if let Ok(items) = address::parse_list(hosts) {
+                addresses.list(&items);
+            }
+            if !dns {
+                addresses.text(hosts);
+            }
+        }
+        for stacks in self.stacks.values() {
+            for (first, last) in stacks.auth.networks().into_iter().chain(stacks.account.networks()) {
+                addresses.net(first, last);
+            }
+        }
+        addresses.classes()
+    }
+
+    /// Every AllowUsers and DenyUsers pattern, wherever it stands.
+    fn access_patterns(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.config.files.iter().flat_map(|file| &file.lines).chain(&self.config.options).flat_map(|line| {
+            match &line.body {
+                Body::Setting { keyword, words, .. } if matches!(keyword.name, "allowusers" | "denyusers") => {
+                    words.iter().map(Vec::as_slice).collect::<Vec<_>>()
+                }
+                _ => Vec::new(),
+            }
+        })
+    }
+
+    /// Addresses and ports at which connections arrive: of a listener on all addresses, one of each class.
+    fn arrivals(&self) -> Vec<(String, u16)> {
+        let mut addresses = Addresses::default();
+        for criterion in self.criteria() {
+            if let Criterion::LocalAddress(items) = criterion {
+                addresses.list(items);
+            }
+        }
+        let classes = addresses.classes();
+        let mut arrivals = BTreeSet::new();
+        for (address, port) in &self.listeners {
+            if address.is_unspecified() {
+                arrivals.extend(classes.iter().map(|class| (class.witness.clone(), *port)));
+            } else {
+                arrivals.insert((address.to_string(), *port));
+            }
+        }
+        if self.inetd && arrivals.is_empty() {
+            arrivals.extend(classes.iter().map(|class| (class.witness.clone(), 22)));
+        }
+        // Without a criterion that tells arrivals apart, one a port is enough.
+        if !self.tells_arrivals() {
+            let ports: BTreeSet<u16> = arrivals.iter().map(|(_, port)| *port).collect();
+            let one = |port: u16| arrivals.iter().find(|(_, p)| *p == port).cloned();
+            let telling = self.criteria().any(|criterion| matches!(criterion, Criterion::LocalPort(_)));
+            let ports: Vec<u16> =
+                if telling { ports.into_iter().collect() } else { ports.into_iter().take(1).collect() };
+            return ports.into_iter().filter_map(one).collect();
+        }
+        arrivals.into_iter().collect()
+    }
+
+    fn tells_arrivals(&self) -> bool {
+        self.criteria().any(|criterion| matches!(criterion, Criterion::LocalAddress(_)))
+    }
+
+    /// Every listed account; where a directory may know more, a name for each combination of patterns, and every user
+    /// once more for the case that groups cannot be looked up.
+    fn users(&self, outcome: &mut Outcome) -> Vec<User<'a>> {
+        let mut users: Vec<User<'a>> = self
+            .world
+            .accounts
+            .iter()
+            .map(|account| User { name: Cow::Borrowed(account.name.as_slice()), account: Some(account), groups: true })
+            .collect();
+        if self.world.directories.is_empty() {
+            return users;
+        }
+        users.extend(self.world.accounts.iter().map(|account| User {
+            name: Cow::Borrowed(account.name.as_slice()),
+            account: Some(account),
+            groups: false,
+        }));
+        let mut globs: BTreeSet<Vec<u8>> = BTreeSet::new();
+        for criterion in self.criteria() {
+            if let Criterion::User(list) = criterion {
+                globs.extend(pattern::items(list).0.into_iter().map(|item| item.pattern));
+            }
+        }
+        globs.extend(self.access_patterns().map(|glob| {
+            let end = glob.iter().rposition(|byte| *byte == b'@').unwrap_or(glob.len());
+            glob.get(..end).unwrap_or_default().to_vec()
+        }));
+        let globs: Vec<&[u8]> = globs.iter().map(Vec::as_slice).collect();
+        match names::combinations(&globs) {
+            Some(found) => users.extend(
+                found
+                    .into_iter()
+                    .filter(|one| !self.world.accounts.iter().any(|account| account.name == one.witness))
+                    .map(|one| User { name: Cow::Owned(one.witness), account: None, groups: false }),
+            ),
+            None => {
+                outcome.unknowns.insert("the user patterns combine in too many ways to follow".to_owned());
+            }
+        }
+        users
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the coordinates of one class and where its ways are gathered")]
+    fn one(
+        &mut self,
+        user: &User<'a>,
+        class: &AddressClass,
+        to: &str,
+        port: u16,
+        classes: usize,
+        outcome: &mut Outcome,
+        met: &mut BTreeMap<usize, Vec<(Key, Violation)>>,
+    ) {
+        let groups = user.account.filter(|_| user.groups).map(|account| Cow::Borrowed(account.groups.as_slice()));
+        let connection = Connection {
+            user: Some(Cow::Borrowed(&user.name)),
+            groups: groups.filter(|groups| !groups.is_empty()),
+            invalid_user: false,
+            host: Some(Cow::Borrowed(class.witness.as_bytes())),
+            address: Some(Cow::Borrowed(class.witness.as_bytes())),
+            local_address: Some(Cow::Borrowed(to.as_bytes())),
+            local_port: Some(port),
+            rdomain: None,
+        };
+        let effective = self.effective(&connection);
+        // A connection for which sshd gives up lets nobody in.
+        let Ok(effective) = effective.as_ref() else { return };
+        if access::denied(effective, &connection, &user.name).is_some() {
+            return;
+        }
+        let service = if self.config.dialect.at_least(9, 8) {
+            effective.list("pamservicename").first().map_or_else(|| b"sshd".to_vec(), |name| name.to_ascii_lowercase())
+        } else {
+            self.service.clone()
+        };
+        let Some(stacks) = self.stacks.get(&service) else { return };
+        let remote = remote(class.range);
+        let leaf = Leaf { effective, account: user.account, remote, stacks, files: self.world.tree };
+        for way in leaf.ways() {
+            let enough = self.suffices(&way.evidence);
+            if !enough {
+                for guard in way.evidence.guards.iter().filter(|guard| guard.kind == GuardKind::Unmodelled) {
+                    outcome.unknowns.insert(format!("whether {guard}"));
+                }
+                if class.uncertain && !way.evidence.is_uncertain() {
+                    outcome.unknowns.insert(
+                        "a pattern over the text of IPv6 addresses decides, and such patterns are not followed"
+                            .to_owned(),
+                    );
+                }
+            }
+            // Whether a directory knows such an account, enrolled or not, is not for us to say.
+            if user.account.is_none() && !way.evidence.guards.is_empty() && !enough {
+                outcome.unknowns.insert("accounts of a directory may not be enrolled".to_owned());
+                continue;
+            }
+            let origins = methods::origins(&way, effective);
+            let rank = rank(user, class);
+            let witness = Witness {
+                user: user.name.to_vec(),
+                from: class.witness.clone(),
+                to: self.tells_arrivals().then(|| to.to_owned()),
+                port,
+                rank,
+            };
+            let key_evidence = Evidence { trace: Vec::new(), ..way.evidence.clone() };
+            let shown: Vec<(&'static str, Origin)> =
+                origins.iter().filter(|(keyword, _)| *keyword != "permitrootlogin").copied().collect();
+            let key: Key = (way.methods.clone(), key_evidence, shown);
+            let bucket = met.entry(way.evidence.authenticators()).or_default();
+            let entry = match bucket.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, entry)) => entry,
+                None => {
+                    bucket.push((
+                        key,
+                        Violation {
+                            values: way.keywords.iter().map(|keyword| effective.words(keyword).join(" ")).collect(),
+                            way: way.clone(),
+                            origins: origins.clone(),
+                            blocks: effective.blocks.clone(),
+                            users: BTreeSet::new(),
+                            others: false,
+                            accounts: self.world.accounts.len(),
+                            from: Vec::new(),
+                            classes,
+                            witness: witness.clone(),
+                        },
+                    ));
+                    match bucket.last_mut() {
+                        Some((_, entry)) => entry,
+                        None => continue,
+                    }
+                }
+            };
+            if witness.rank > entry.witness.rank {
+                entry.values = way.keywords.iter().map(|keyword| effective.words(keyword).join(" ")).collect();
+                entry.origins = origins;
+                entry.blocks.clone_from(&effective.blocks);
+                entry.way = way;
+                entry.witness = witness;
+            }
+            if user.account.is_some() {
+                entry.users.insert(user.name.to_vec());
+            } else {
+                entry.others = true;
+            }
+            if !entry.from.contains(class) {
+                entry.from.push(class.clone());
+            }
+        }
+    }
+
+    /// What sshd makes of the connection; the same for all that satisfy the same Match lines.
+    fn effective(&mut self, connection: &Connection<'_>) -> Rc<Result<Effective, Problem>> {
+        let mut hold = BTreeSet::new();
+        for (file, source) in self.config.files.iter().enumerate() {
+            for (line, text) in source.lines.iter().enumerate() {
+                if let Body::Match(criteria) = &text.body
+                    && connection.satisfies(criteria)
+                {
+                    hold.insert(Origin::Line { file, line });
+                }
+            }
+        }
+        if let Some(known) = self.effective.get(&hold) {
+            return Rc::clone(known);
+        }
+        let result = Rc::new(self.global.decided(&|origin, _| hold.contains(&origin)));
+        self.effective.insert(hold, Rc::clone(&result));
+        result
+    }
+
+    fn suffices(&self, evidence: &Evidence) -> bool {
+        let count = match self.policy.count {
+            FactorCount::Authenticators => evidence.authenticators(),
+            FactorCount::Categories => evidence.categories(),
+        };
+        u32::try_from(count).is_ok_and(|count| count >= self.policy.factors)
+    }
+}
+
+fn remote(range: Range) -> pam::Remote {
+    match range {
+        Range::V4(first, last) => {
+            pam::Remote::Range(IpAddr::V4(Ipv4Addr::from(first)), IpAddr::V4(Ipv4Addr::from(last)))
+        }
+        Range::V6(first, last) => {
+            pam::Remote::Range(IpAddr::V6(Ipv6Addr::from(first)), IpAddr::V6(Ipv6Addr::from(last)))
+        }
+    }
+}
+
+/// How good an example a user is: people before root before services; addresses for documentation before others.
+fn rank(user: &User<'_>, class: &AddressClass) -> u8 {
+    let shell = |account: &pam::Account| !account.shell.ends_with(b"nologin") && !account.shell.ends_with(b"false");
+    let person = match user.account {
+        Some(account) if account.uid >= 1000 && account.uid != 65534 && shell(account) => 8,
+        Some(account) if account.uid == 0 => 6,
+        None => 4,
+        Some(account) if shell(account) => 2,
+        Some(_) => 0,
+    };
+    person + u8::from(class.witness == "203.0.113.9")
+}
