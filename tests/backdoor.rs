@@ -41,6 +41,8 @@ fn main() -> ExitCode {
     let mut trials = vec![
         Trial::test("every_family_has_cases", every_family_has_cases),
         Trial::test("every_file_of_signatures_is_embedded", every_file_is_embedded),
+        Trial::test("known_backdoors_is_up_to_date", known_backdoors_is_up_to_date),
+        Trial::test("the_automaton_stays_small", the_automaton_stays_small),
         Trial::test("nothing_searched_for_stands_in_plain", plain::nothing_stands_in_plain),
         Trial::test("no_elf_file_of_this_machine_is_accused", sweep::nobody_is_accused),
     ];
@@ -87,6 +89,25 @@ fn every_file_is_embedded() -> Result<(), Failed> {
     let embedded: BTreeSet<String> =
         sshproof::knowledge::embedded::FAMILIES.iter().map(|(name, _)| (*name).to_owned()).collect();
     if there == embedded { Ok(()) } else { Err(format!("{:?}", there.symmetric_difference(&embedded)).into()) }
+}
+
+fn known_backdoors_is_up_to_date() -> Result<(), Failed> {
+    let knowledge = Knowledge::embedded();
+    let made = sshproof::knowledge::catalogue::catalogue(knowledge.date(), knowledge.families());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/known-backdoors.md");
+    if std::env::var_os("SSHPROOF_UPDATE").is_some() {
+        std::fs::write(&path, &made)?;
+    }
+    let there = std::fs::read_to_string(&path)?;
+    if there == made { Ok(()) } else { Err("it is not: run with SSHPROOF_UPDATE=1".into()) }
+}
+
+/// What decides the cost of a scan and can be counted: the number of states, by way of memory. Times are in the bench.
+fn the_automaton_stays_small() -> Result<(), Failed> {
+    let knowledge = Knowledge::embedded();
+    let (rules, memory) = (knowledge.engine().rules(), knowledge.engine().memory());
+    eprintln!("{rules} content rules, automaton of {memory} bytes");
+    if memory < 4 << 20 { Ok(()) } else { Err(format!("{memory} bytes").into()) }
 }
 
 /// Each probe alone with its family; and with all families, that no other one is named.

@@ -1,5 +1,6 @@
 //! What is known: `signatures/` compiled. Pure: bytes come in as arguments, hits go out.
 
+pub mod catalogue;
 pub mod embedded;
 pub mod encoding;
 pub mod engine;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::facts::process::{MappedContent, Mapping};
 use crate::facts::{Facts, FileFacts, RootFacts};
 use crate::knowledge::family::{PackageRule, PathRule, PathType};
 use crate::knowledge::{Family, Hit, Indicator, Kind, Knowledge, Specificity};
@@ -51,6 +52,7 @@ pub(super) fn all(facts: &Facts, knowledge: &Knowledge) -> Vec<(String, Sighting
                 }
             }
         }
+        mapped(root, knowledge, &digests, &mut seen);
         for family in knowledge.families() {
             for indicator in &family.indicators {
                 let sightings = match &indicator.kind {
@@ -67,8 +69,10 @@ pub(super) fn all(facts: &Facts, knowledge: &Knowledge) -> Vec<(String, Sighting
     seen
 }
 
-fn by_digest(knowledge: &Knowledge) -> BTreeMap<Digest, Vec<(&Family, &Indicator)>> {
-    let mut map: BTreeMap<Digest, Vec<(&Family, &Indicator)>> = BTreeMap::new();
+type ByDigest<'a> = BTreeMap<Digest, Vec<(&'a Family, &'a Indicator)>>;
+
+fn by_digest(knowledge: &Knowledge) -> ByDigest<'_> {
+    let mut map = ByDigest::new();
     for family in knowledge.families() {
         for indicator in &family.indicators {
             if let Kind::Digest(digests) = &indicator.kind {
@@ -84,18 +88,56 @@ fn by_digest(knowledge: &Knowledge) -> BTreeMap<Digest, Vec<(&Family, &Indicator
 /// Content rules that matched while the bytes were at hand. Every file counts, owned by a package or not: the records
 /// that dpkg keeps are unsigned, and the one backdoor that was shipped signed was shipped by the distributors.
 fn content(path: &RootedPath, file: &FileFacts, knowledge: &Knowledge, seen: &mut Vec<(String, Sighting)>) {
-    for hit in file.hits.iter().flatten().filter(|hit| hit.specificity > Specificity::Auxiliary) {
-        let known = knowledge.family(&hit.family).and_then(|family| family.indicator(&hit.indicator));
-        let sighting = Sighting {
-            indicator: hit.indicator.clone(),
-            title: known.map_or_else(|| hit.indicator.clone(), |known| known.title.clone()),
-            specificity: hit.specificity,
-            source: known.map_or_else(String::new, |known| known.source.clone()),
-            subject: Subject::file(path),
-            evidence: shown(path, hit),
-        };
-        seen.push((hit.family.clone(), sighting));
+    for hit in file.hits.iter().flatten() {
+        seen.extend(by_content(hit, knowledge, Subject::file(path), shown(path, hit)));
     }
+}
+
+fn by_content(
+    hit: &Hit,
+    knowledge: &Knowledge,
+    subject: Subject,
+    evidence: Vec<Evidence>,
+) -> Option<(String, Sighting)> {
+    let known = knowledge.family(&hit.family).and_then(|family| family.indicator(&hit.indicator));
+    let sighting = Sighting {
+        indicator: hit.indicator.clone(),
+        title: known.map_or_else(|| hit.indicator.clone(), |known| known.title.clone()),
+        specificity: hit.specificity,
+        source: known.map_or_else(String::new, |known| known.source.clone()),
+        subject,
+        evidence,
+    };
+    (hit.specificity > Specificity::Auxiliary).then(|| (hit.family.clone(), sighting))
+}
+
+/// The same for what a server's process executes and no path leads to any more: deleted, replaced, never named.
+fn mapped(root: &RootFacts, knowledge: &Knowledge, digests: &ByDigest<'_>, seen: &mut Vec<(String, Sighting)>) {
+    for process in &root.processes {
+        let subject = || Subject::Process { pid: process.pid, starttime: process.starttime };
+        for mapping in &process.mappings {
+            let Some(MappedContent::Other { sha256, hits, .. }) = &mapping.content else { continue };
+            let piece = |detail: String| Evidence::Mapping {
+                pid: process.pid,
+                range: range(mapping),
+                path: mapping.path.clone(),
+                detail,
+            };
+            for hit in hits.iter().flatten() {
+                let at = hit.places.first().map_or_else(String::new, |place| format!(" at offset {}", place.offset));
+                let piece = piece(format!("{}/{}{at}", hit.family, hit.indicator));
+                seen.extend(by_content(hit, knowledge, subject(), vec![piece]));
+            }
+            for (family, indicator) in digests.get(sha256).into_iter().flatten() {
+                let sighting = Sighting::new(indicator, subject(), vec![piece(sha256.to_string())]);
+                seen.push((family.id.clone(), sighting));
+            }
+        }
+    }
+}
+
+fn range(mapping: &Mapping) -> String {
+    format!("{:x}-{:x} {}", mapping.start, mapping.end, mapping.permissions)
 }
 
 fn shown(path: &RootedPath, hit: &Hit) -> Vec<Evidence> {
@@ -196,7 +238,7 @@ fn mappings(root: &RootFacts, indicator: &Indicator, names: &[Vec<u8>]) -> Vec<S
             let subject = Subject::Process { pid: process.pid, starttime: process.starttime };
             let evidence = Evidence::Mapping {
                 pid: process.pid,
-                range: format!("{:x}-{:x} {}", mapping.start, mapping.end, mapping.permissions),
+                range: range(mapping),
                 path: mapping.path.clone(),
                 detail: "a name that the family uses".to_owned(),
             };

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::facts::package::{Database, Package, PackageSystem, Reading, Record, RecordKind};
-use crate::facts::{FileFacts, FileState, KernelFacts, Look, Role, RootFacts, SCHEMA};
+use crate::facts::process::{MappedContent, Mapping};
+use crate::facts::{FileFacts, FileState, KernelFacts, Look, ProcessFacts, Role, RootFacts, SCHEMA};
 use crate::knowledge::{Hit, load};
 use crate::model::report::Usage;
 use crate::model::{FileKind, Gap, Meta, RootedPath, Severity, Timestamp, Verdict};
@@ -202,6 +203,48 @@ fn sockets_packages_mappings_and_digests_are_looked_at() {
     // An image has no sockets of its own: those of the machine it is looked at from say nothing about it.
     facts.roots[0].live = false;
     assert_eq!(check(&facts, &known, &policy).findings.len(), 2);
+}
+
+#[test]
+fn what_a_process_executes_without_a_path_is_matched_too() {
+    let known = knowledge(&[
+        indicator("content", "c", "decisive", "group = [{ strings = ['abc'] }]"),
+        indicator("digest", "d", "decisive", &format!("sha256 = ['{}']", "7".repeat(64))),
+    ]);
+    let check = |hits: Option<Vec<Hit>>, digest: char, expected: &[&str]| {
+        let sha256 = crate::model::Digest::from_hex(crate::model::Algorithm::Sha256, &String::from(digest).repeat(64));
+        let content = MappedContent::Other { sha256: sha256.unwrap(), hits, unlinked: true };
+        let mapping = Mapping {
+            start: 4096,
+            end: 8192,
+            permissions: "r-xp".into(),
+            offset: 0,
+            path: "/usr/sbin/sshd".into(),
+            deleted: true,
+            entry: true,
+            content: Some(content),
+        };
+        let process = ProcessFacts {
+            pid: 7,
+            starttime: 1,
+            uid: 0,
+            server: "[::]:22".into(),
+            listener: true,
+            exe: None,
+            mappings: vec![mapping],
+            tracer: 0,
+            gone: false,
+            problem: None,
+        };
+        let mut facts = facts(&known, vec![]);
+        facts.roots[0].processes = vec![process];
+        let result = check(&facts, &known, &Policy::default());
+        let messages: Vec<&str> = result.findings.iter().map(|finding| finding.message.as_str()).collect();
+        assert_eq!(messages, expected);
+    };
+    check(Some(Vec::new()), '0', &[]);
+    check(Some(vec![hit("c", Specificity::Decisive)]), '0', &["`process 7` bears the mark of Fam: title c"]);
+    check(None, '7', &["`process 7` bears the mark of Fam: title d"]);
 }
 
 #[test]
