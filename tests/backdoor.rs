@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         Trial::test("every_family_has_cases", every_family_has_cases),
         Trial::test("every_file_of_signatures_is_embedded", every_file_is_embedded),
         Trial::test("known_backdoors_is_up_to_date", known_backdoors_is_up_to_date),
+        Trial::test("the_program_lists_and_tests_families", the_program_lists_and_tests_families),
         Trial::test("the_automaton_stays_small", the_automaton_stays_small),
         Trial::test("nothing_searched_for_stands_in_plain", plain::nothing_stands_in_plain),
         Trial::test("no_elf_file_of_this_machine_is_accused", sweep::nobody_is_accused),
@@ -100,6 +101,38 @@ fn known_backdoors_is_up_to_date() -> Result<(), Failed> {
     }
     let there = std::fs::read_to_string(&path)?;
     if there == made { Ok(()) } else { Err("it is not: run with SSHPROOF_UPDATE=1".into()) }
+}
+
+fn the_program_lists_and_tests_families() -> Result<(), Failed> {
+    let run = |args: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_sshproof")).args(args).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, list) = run(&["signatures", "list"]);
+    assert!(code == 0 && Knowledge::embedded().families().iter().all(|family| list.contains(&family.id)), "{list}");
+    // The path of the first credential file of the stealer, as its own test data say.
+    let (code, shown) = run(&["signatures", "list", "kobalos-stealer"]);
+    let stealer = cases("kobalos-stealer");
+    let case = stealer.cases.iter().find(|case| case.name == "credential-file").unwrap();
+    let path = String::from_utf8(stored::reveal(&case.each_path[0])).unwrap();
+    assert!(code == 0 && shown.contains(&path), "{shown}");
+    assert_eq!(run(&["signatures", "list", "no-such"]).0, 2);
+
+    let dir = tempfile::tempdir()?;
+    let file = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let good = "id = 'mine'\ntitle = 't'\nyear = 2026\nremediation = 'r'\nevades = 'e'\n\
+        [[source]]\nid = 's'\nref = 'r'\nlicence = 'l'\n\
+        [[content]]\nid = 'c'\ntitle = 't'\nspecificity = 'strong'\nsource = 's'\ngroup = [{ strings = ['abcdef'] }]\n";
+    let (good, bad) = (file("good.toml", good), file("bad.toml", &good.replace("abcdef", "ab")));
+    let (code, said) = run(&["signatures", "test", &good]);
+    assert_eq!((code, said), (0, format!("{good}: family `mine`, 1 indicators\n")));
+    let (code, said) = run(&["signatures", "test", &good, &bad]);
+    assert!(code == 1 && said.contains(&format!("{bad}:15:23: no 3 fixed bytes in a row")), "{said}");
+    Ok(())
 }
 
 /// What decides the cost of a scan and can be counted: the number of states, by way of memory. Times are in the bench.

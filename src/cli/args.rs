@@ -8,6 +8,7 @@ use super::inspect::InspectArgs;
 use super::judge::JudgeArgs;
 use super::man::ManArgs;
 use super::scan::ScanArgs;
+use super::signatures::SignaturesArgs;
 
 /// Printed at the end of `--help`, and part of the manual page.
 pub const EXIT_CODES: &str = "\
@@ -57,6 +58,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Say what a finding means and what to do, what no scan can prove, or list all codes
     Explain(ExplainArgs),
+    /// Show what is known of backdoors, or test files of your own
+    Signatures(SignaturesArgs),
     /// Print a shell's completion script
     Completions(CompletionsArgs),
     /// Print the manual page, or write one page for each subcommand

@@ -13,6 +13,7 @@ mod output;
 mod progress;
 mod scan;
 mod screen;
+mod signatures;
 mod talk;
 
 use std::process::ExitCode;
@@ -44,6 +45,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Judge(args) => judge::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Signatures(args) => signatures::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
     }

@@ -357,3 +357,82 @@ impl Draft {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::knowledge::embedded::FAMILIES;
+    use crate::knowledge::load;
+
+    fn embedded() -> Engine {
+        let families: Vec<Family> =
+            FAMILIES.iter().map(|(name, text)| load::load(name, text.as_bytes()).unwrap()).collect();
+        Engine::new(&families)
+    }
+
+    /// Every spelling of every rule's byte parts, one after the other: whatever is verified is verified here.
+    fn everything(engine: &Engine) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for probe in engine.probes.iter().flatten() {
+            bytes.extend((0..probe.pattern.len()).map(|_| 0u8));
+            let (before, atom) = probe.pattern.atom();
+            let start = bytes.len() - probe.pattern.len() + before;
+            bytes[start..start + atom.len()].copy_from_slice(atom);
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_file_full_of_beginnings_costs_no_more_than_its_length() {
+        let engine = embedded();
+        let bytes = everything(&engine).repeat(20);
+        let verified: usize =
+            engine.automaton.find_overlapping_iter(&bytes).map(|at| engine.probes[at.pattern().as_usize()].len()).sum();
+        assert!(verified < bytes.len(), "{verified} verifications for {} bytes", bytes.len());
+        assert!(engine.match_bytes(&bytes, None).len() <= MAX_HITS);
+    }
+
+    #[test]
+    fn places_are_bounded_and_credentials_are_not_kept() {
+        let text = "id = 'f'\ntitle = 't'\nyear = 2020\nremediation = 'r'\nevades = 'e'\n\
+            [[source]]\nid = 's'\nref = 'r'\nlicence = 'l'\n\
+            [[content]]\nid = 'many'\ntitle = 't'\nspecificity = 'weak'\nsource = 's'\nelf = false\n\
+            group = [{ strings = ["
+            .to_owned()
+            + &(0..40).map(|n| format!("'{n:03}'")).collect::<Vec<_>>().join(", ")
+            + "] }]\n[[content]]\nid = 'secret'\ntitle = 't'\nspecificity = 'weak'\nsource = 's'\nelf = false\nsubtract = 1\n\
+               group = [{ strings = ['abc'] }]\n";
+        let engine = Engine::new(&[load::load("f.toml", text.as_bytes()).unwrap()]);
+        let bytes: String = (0..40).map(|n| format!("{n:03}")).collect::<String>() + "bcd";
+        let hits = engine.match_bytes(bytes.as_bytes(), None);
+        assert_eq!(hits.len(), 2);
+        assert_eq!((hits[0].places.len(), hits[0].places[1].hex.as_str()), (MAX_PLACES, "303031"));
+        assert_eq!((hits[1].places[0].offset, hits[1].places[0].hex.as_str()), (120, ""));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        #[test]
+        fn no_bytes_panic(at in any::<usize>(), noise in proptest::collection::vec(any::<u8>(), 0..64), cut in any::<usize>()) {
+            thread_local!(static ENGINE: (Engine, Vec<u8>) = {
+                let engine = embedded();
+                let program = std::env::current_exe().unwrap();
+                #[allow(clippy::disallowed_methods, reason = "the test reads itself")]
+                let mut bytes = std::fs::read(program).unwrap();
+                bytes.truncate(1 << 16);
+                bytes.extend(everything(&engine));
+                (engine, bytes)
+            });
+            ENGINE.with(|(engine, bytes)| {
+                let mut bytes = bytes.clone();
+                let at = at % (bytes.len() - noise.len());
+                bytes[at..at + noise.len()].copy_from_slice(&noise);
+                bytes.truncate(cut % bytes.len() + 1);
+                let elf = Elf::parse(&bytes).ok();
+                let _ = engine.match_bytes(&bytes, elf.as_ref());
+            });
+        }
+    }
+}

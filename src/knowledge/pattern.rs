@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::model::text;
+
 /// One way in which a pattern can be spelled: bytes with masks, found by its atom.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Masked {
@@ -99,6 +101,21 @@ impl Masked {
     #[allow(clippy::len_without_is_empty)]
     pub fn len(&self) -> usize {
         self.values.len()
+    }
+
+    /// As text: printable ASCII as it is, escaped, if nothing is left open; else hexadecimal with `?` for open nibbles.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let fixed = self.masks.iter().all(|mask| *mask == 0xff);
+        if fixed && self.values.iter().all(|byte| matches!(byte, b'\t' | b'\n' | b' '..=b'~')) {
+            return format!("`{}`", text::escape(&self.values));
+        }
+        let nibble = |value: u8, mask: u8| match mask {
+            0 => '?',
+            _ => char::from_digit(u32::from(value), 16).unwrap_or('?'),
+        };
+        let pairs = self.values.iter().zip(&self.masks);
+        pairs.flat_map(|(value, mask)| [nibble(value >> 4, mask >> 4), nibble(value & 0xf, mask & 0xf)]).collect()
     }
 
     /// Whether it stands at `start` of `bytes`.
@@ -269,6 +286,12 @@ mod tests {
     fn the_atom_is_the_longest_fixed_run() {
         let spelling = &parse("1122 ?? 334455 6?").unwrap()[0];
         assert_eq!(spelling.atom(), (3, &[0x33, 0x44, 0x55][..]));
+    }
+
+    #[test]
+    fn a_pattern_is_shown_as_text_or_with_its_open_nibbles() {
+        assert_eq!(Masked::literal(b"a b\n").unwrap().shown(), "`a b\\x0a`");
+        assert_eq!(parse("6d4ec6 8?").unwrap()[0].shown(), "6d4ec68?");
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod json;
 pub mod ndjson;
 pub mod page;
 pub mod sarif;
+pub mod signatures;
 
 use crate::model::report::Report;
 
