@@ -1,17 +1,16 @@
 //! Matches the content rules of every family against the bytes of one file, in one pass.
 //!
-//! The longest fixed run of each string and pattern goes into one automaton; where it is found, the whole pattern, its
+//! Four fixed bytes of each string and pattern are searched for, all at once; where they are found, the whole pattern, its
 //! bounds and its sections are verified. What an ELF part asks for is answered by the view of the same bytes.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind, StartKind};
-
 use super::family::{Content, Family, Group, Kind, Need, Part, Specificity};
 use super::hit::{Hit, Place, Trait};
 use super::pattern::Masked;
 use super::scope;
+use super::search::{Search, Word};
 use crate::formats::elf::Elf;
 use crate::model::text;
 
@@ -27,8 +26,8 @@ const MAX_EXCERPT: usize = 64;
 /// The content rules of all families, ready to match.
 #[derive(Debug)]
 pub struct Engine {
-    automaton: AhoCorasick,
-    /// Atom → the patterns found by it.
+    search: Search,
+    /// Word → the patterns found by it.
     probes: Vec<Vec<Probe>>,
     slots: Vec<Slot>,
     /// Distinct lists of section names.
@@ -66,7 +65,7 @@ struct Window {
 struct Probe {
     slot: usize,
     pattern: Masked,
-    /// How far the atom stands after the start of the pattern.
+    /// How far the word stands after the start of the pattern.
     before: usize,
 }
 
@@ -82,9 +81,6 @@ struct Found {
 
 impl Engine {
     /// Compiles the content rules of `families`.
-    ///
-    /// # Panics
-    /// Never: the automaton refuses only more than 2^31 patterns or states, and patterns are bounded.
     #[must_use]
     pub fn new(families: &[Family]) -> Self {
         let mut draft = Draft::default();
@@ -102,15 +98,8 @@ impl Engine {
                 }
             }
         }
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .start_kind(StartKind::Unanchored)
-            .kind(Some(AhoCorasickKind::DFA))
-            .prefilter(false)
-            .build(&draft.atoms)
-            .expect("bounded patterns fit an automaton");
         Self {
-            automaton,
+            search: Search::new(&draft.words),
             probes: draft.probes,
             slots: draft.slots,
             scopes: draft.scopes,
@@ -125,10 +114,10 @@ impl Engine {
         self.rules.len()
     }
 
-    /// Bytes of memory that the automaton takes.
+    /// Bytes of memory that its search takes.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.automaton.memory_usage()
+        self.search.memory()
     }
 
     /// Every rule that the file matches, in the order of the families; at most [`MAX_HITS`].
@@ -139,11 +128,11 @@ impl Engine {
             latest: vec![None; self.slots.len()],
             ranges: vec![None; self.scopes.len()],
         };
-        for atom in self.automaton.find_overlapping_iter(bytes) {
-            for probe in self.probes.get(atom.pattern().as_usize()).into_iter().flatten() {
-                self.verify(probe, atom.start(), bytes, elf, &mut found);
+        self.search.all(bytes, |word, at| {
+            for probe in self.probes.get(word).into_iter().flatten() {
+                self.verify(probe, at, bytes, elf, &mut found);
             }
-        }
+        });
         let hits = self.rules.iter().filter_map(|rule| rule.hit(bytes, elf, &found));
         hits.take(MAX_HITS).collect()
     }
@@ -181,7 +170,7 @@ impl Engine {
                 if let Some(latest) = found.latest.get_mut(probe.slot) {
                     *latest = Some(place.clone());
                 }
-                // Atoms come in the order in which they end, so each part's latest place is the best candidate.
+                // Words come in the order of the file, so each part's latest place is the best candidate.
                 let near = |other: &Option<Range<usize>>| {
                     other.as_ref().is_some_and(|other| other.start.abs_diff(place.start) <= window.width)
                 };
@@ -310,8 +299,8 @@ fn is_printable(bytes: &[u8], subtract: u8) -> bool {
 
 #[derive(Default)]
 struct Draft {
-    atoms: Vec<Vec<u8>>,
-    index: HashMap<Vec<u8>, usize>,
+    words: Vec<Word>,
+    index: HashMap<Word, usize>,
     probes: Vec<Vec<Probe>>,
     slots: Vec<Slot>,
     scopes: Vec<Vec<String>>,
@@ -346,11 +335,11 @@ impl Draft {
 
     /// Has `pattern` found for the next slot.
     fn probe(&mut self, pattern: &Masked) {
-        let (before, atom) = pattern.atom();
-        let at = *self.index.entry(atom.to_vec()).or_insert_with(|| {
-            self.atoms.push(atom.to_vec());
+        let (before, word) = pattern.atom();
+        let at = *self.index.entry(word).or_insert_with(|| {
+            self.words.push(word);
             self.probes.push(Vec::new());
-            self.atoms.len().saturating_sub(1)
+            self.words.len().saturating_sub(1)
         });
         if let Some(probes) = self.probes.get_mut(at) {
             probes.push(Probe { slot: self.slots.len(), pattern: pattern.clone(), before });
@@ -379,7 +368,7 @@ mod tests {
             bytes.extend((0..probe.pattern.len()).map(|_| 0u8));
             let (before, atom) = probe.pattern.atom();
             let start = bytes.len() - probe.pattern.len() + before;
-            bytes[start..start + atom.len()].copy_from_slice(atom);
+            bytes[start..start + atom.len()].copy_from_slice(&atom);
         }
         bytes
     }
@@ -388,8 +377,8 @@ mod tests {
     fn a_file_full_of_beginnings_costs_no_more_than_its_length() {
         let engine = embedded();
         let bytes = everything(&engine).repeat(20);
-        let verified: usize =
-            engine.automaton.find_overlapping_iter(&bytes).map(|at| engine.probes[at.pattern().as_usize()].len()).sum();
+        let mut verified = 0;
+        engine.search.all(&bytes, |word, _| verified += engine.probes[word].len());
         assert!(verified < bytes.len(), "{verified} verifications for {} bytes", bytes.len());
         assert!(engine.match_bytes(&bytes, None).len() <= MAX_HITS);
     }
@@ -401,15 +390,15 @@ mod tests {
             [[content]]\nid = 'many'\ntitle = 't'\nspecificity = 'weak'\nsource = 's'\nelf = false\n\
             group = [{ strings = ["
             .to_owned()
-            + &(0..40).map(|n| format!("'{n:03}'")).collect::<Vec<_>>().join(", ")
+            + &(0..40).map(|n| format!("'{n:04}'")).collect::<Vec<_>>().join(", ")
             + "] }]\n[[content]]\nid = 'secret'\ntitle = 't'\nspecificity = 'weak'\nsource = 's'\nelf = false\nsubtract = 1\n\
-               group = [{ strings = ['abc'] }]\n";
+               group = [{ strings = ['abcd'] }]\n";
         let engine = Engine::new(&[load::load("f.toml", text.as_bytes()).unwrap()]);
-        let bytes: String = (0..40).map(|n| format!("{n:03}")).collect::<String>() + "bcd";
+        let bytes: String = (0..40).map(|n| format!("{n:04}")).collect::<String>() + "bcde";
         let hits = engine.match_bytes(bytes.as_bytes(), None);
         assert_eq!(hits.len(), 2);
-        assert_eq!((hits[0].places.len(), hits[0].places[1].hex.as_str()), (MAX_PLACES, "303031"));
-        assert_eq!((hits[1].places[0].offset, hits[1].places[0].hex.as_str()), (120, ""));
+        assert_eq!((hits[0].places.len(), hits[0].places[1].hex.as_str()), (MAX_PLACES, "30303031"));
+        assert_eq!((hits[1].places[0].offset, hits[1].places[0].hex.as_str()), (160, ""));
     }
 
     proptest! {

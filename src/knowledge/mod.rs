@@ -10,6 +10,7 @@ pub mod load;
 pub mod pam_models;
 pub mod pattern;
 pub mod scope;
+pub mod search;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

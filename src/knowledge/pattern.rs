@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::search::Word;
 use crate::model::text;
 
 /// One way in which a pattern can be spelled: bytes with masks, found by its atom.
@@ -11,7 +12,7 @@ use crate::model::text;
 pub struct Masked {
     values: Vec<u8>,
     masks: Vec<u8>,
-    atom: (usize, usize),
+    atom: usize,
 }
 
 /// Why a text is no pattern.
@@ -25,14 +26,12 @@ pub enum PatternError {
     HalfByte(usize),
     /// More than [`MAX_SPELLINGS`] spellings, or groups deeper than [`MAX_DEPTH`], or longer than [`MAX_LENGTH`] bytes.
     TooLarge,
-    /// No run of at least [`MIN_ATOM`] fixed bytes in one of its spellings: it could only be found by trying every offset.
+    /// No run of [`ATOM`] fixed bytes in one of its spellings: it could only be found by trying every offset.
     NoAtom,
 }
 
-/// Fewest fixed bytes in a row that a pattern or string must have.
-pub const MIN_ATOM: usize = 3;
-/// Most bytes of a pattern that the automaton looks for; the rest is compared at the place found.
-pub const MAX_ATOM: usize = 12;
+/// Fixed bytes in a row by which a pattern or string is found; the rest is compared at the place found.
+pub const ATOM: usize = size_of::<Word>();
 /// Most spellings that alternatives may multiply to.
 pub const MAX_SPELLINGS: usize = 256;
 /// Deepest nesting of groups.
@@ -50,7 +49,7 @@ impl fmt::Display for PatternError {
                 f,
                 "the pattern has more than {MAX_SPELLINGS} spellings, {MAX_DEPTH} levels or {MAX_LENGTH} bytes"
             ),
-            Self::NoAtom => write!(f, "no {MIN_ATOM} fixed bytes in a row to find it by"),
+            Self::NoAtom => write!(f, "no {ATOM} fixed bytes in a row to find it by"),
         }
     }
 }
@@ -70,30 +69,22 @@ impl Masked {
         if bytes.len() > MAX_LENGTH {
             return Err(PatternError::TooLarge);
         }
-        let mut best = (0, 0);
-        let mut start = 0;
-        for (at, (_, mask)) in bytes.iter().enumerate() {
-            if *mask != 0xff {
-                start = at.saturating_add(1);
-                continue;
-            }
-            let length = at.saturating_add(1).saturating_sub(start);
-            if length > best.1 {
-                best = (start, length);
-            }
-        }
-        if best.1 < MIN_ATOM {
-            return Err(PatternError::NoAtom);
-        }
+        let fixed = |window: &[(u8, u8)]| window.iter().all(|(_, mask)| *mask == 0xff);
+        // The search looks for runs of three bytes: how common each is, its bytes' frequencies multiplied say.
+        let run = |run: &[(u8, u8)]| run.iter().map(|(value, _)| frequency(*value)).product::<u32>();
+        let frequency = |window: &[(u8, u8)]| window.windows(3).map(run).sum::<u32>();
+        let windows = bytes.windows(ATOM).enumerate().filter(|(_, window)| fixed(window));
+        let (atom, _) = windows.min_by_key(|(_, window)| frequency(window)).ok_or(PatternError::NoAtom)?;
         let (values, masks) = bytes.into_iter().unzip();
-        Ok(Self { values, masks, atom: (best.0, best.1.min(MAX_ATOM)) })
+        Ok(Self { values, masks, atom })
     }
 
-    /// The fixed bytes to search for, and how far after the start of the pattern they stand.
+    /// The fixed bytes to search for, and how far after the start of the pattern they stand: of all runs the one that is
+    /// seldom in programs.
     #[must_use]
-    pub fn atom(&self) -> (usize, &[u8]) {
-        let (start, length) = self.atom;
-        (start, self.values.get(start..).and_then(|tail| tail.get(..length)).unwrap_or_default())
+    pub fn atom(&self) -> (usize, Word) {
+        let bytes = self.values.get(self.atom..).and_then(|tail| tail.first_chunk::<ATOM>());
+        (self.atom, bytes.copied().unwrap_or_default())
     }
 
     /// Its length in bytes; never 0.
@@ -135,6 +126,21 @@ impl Masked {
             }
         }
         self
+    }
+}
+
+/// How common a byte is in programs, roughly: 1 for the seldom ones. Only speed depends on it.
+const fn frequency(byte: u8) -> u32 {
+    match byte {
+        0 => 60,
+        0xff => 20,
+        // Prefixes and register operands of x86-64.
+        0x24 | 0x48 | 0x89 | 0x8b => 12,
+        b' ' | b'_' | b'a' | b'e' | b'i' | b'n' | b'o' | b'r' | b's' | b't' => 10,
+        1..=8 => 8,
+        b'a'..=b'z' => 6,
+        b'.'..=b'9' | b'A'..=b'Z' => 4,
+        _ => 1,
     }
 }
 
@@ -264,7 +270,7 @@ mod tests {
     fn check(pattern: &str, bytes: &[u8], expected: bool) {
         let found = parse(pattern).unwrap().iter().any(|spelling| {
             let (offset, atom) = spelling.atom();
-            spelling.stands_at(bytes, 0) && bytes.get(offset..offset + atom.len()) == Some(atom)
+            spelling.stands_at(bytes, 0) && bytes.get(offset..offset + ATOM) == Some(&atom[..])
         });
         assert_eq!(found, expected, "{pattern}");
     }
@@ -273,25 +279,25 @@ mod tests {
     fn wildcards_alternatives_and_options_match_what_they_say() {
         check("48 69 d2 6d", &[0x48, 0x69, 0xd2, 0x6d], true);
         check("4869d26d", &[0x48, 0x69, 0xd2, 0x6e], false);
-        check("112233??5?", &[0x11, 0x22, 0x33, 0xff, 0x5e], true);
-        check("112233??5?", &[0x11, 0x22, 0x33, 0xff, 0x6e], false);
-        check("112233(44|5566)77", &[0x11, 0x22, 0x33, 0x55, 0x66, 0x77], true);
-        check("112233(44|5566)77", &[0x11, 0x22, 0x33, 0x44, 0x77], true);
-        check("112233(44|5566)77", &[0x11, 0x22, 0x33, 0x55, 0x77], false);
-        check("112233[44]55", &[0x11, 0x22, 0x33, 0x55], true);
-        check("112233[44|(66|77)]55", &[0x11, 0x22, 0x33, 0x77, 0x55], true);
+        check("11223300??5?", &[0x11, 0x22, 0x33, 0, 0xff, 0x5e], true);
+        check("11223300??5?", &[0x11, 0x22, 0x33, 0, 0xff, 0x6e], false);
+        check("11223300(44|5566)77", &[0x11, 0x22, 0x33, 0, 0x55, 0x66, 0x77], true);
+        check("11223300(44|5566)77", &[0x11, 0x22, 0x33, 0, 0x44, 0x77], true);
+        check("11223300(44|5566)77", &[0x11, 0x22, 0x33, 0, 0x55, 0x77], false);
+        check("11223300[44]55", &[0x11, 0x22, 0x33, 0, 0x55], true);
+        check("11223300[44|(66|77)]55", &[0x11, 0x22, 0x33, 0, 0x77, 0x55], true);
     }
 
     #[test]
-    fn the_atom_is_the_longest_fixed_run() {
-        let spelling = &parse("1122 ?? 334455 6?").unwrap()[0];
-        assert_eq!(spelling.atom(), (3, &[0x33, 0x44, 0x55][..]));
+    fn the_atom_is_the_seldom_run() {
+        let spelling = &parse("1122 ?? 0000000033445566 6?").unwrap()[0];
+        assert_eq!(spelling.atom(), (7, [0x33, 0x44, 0x55, 0x66]));
     }
 
     #[test]
     fn a_pattern_is_shown_as_text_or_with_its_open_nibbles() {
         assert_eq!(Masked::literal(b"a b\n").unwrap().shown(), "`a b\\x0a`");
-        assert_eq!(parse("6d4ec6 8?").unwrap()[0].shown(), "6d4ec68?");
+        assert_eq!(parse("6d4ec641 8?").unwrap()[0].shown(), "6d4ec6418?");
     }
 
     #[test]

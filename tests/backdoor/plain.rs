@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use libtest_mimic::Failed;
-use sshproof::knowledge::family::{Kind, Part};
-use sshproof::knowledge::{Knowledge, Specificity, encoding};
+use sshproof::knowledge::{Knowledge, encoding};
 
 use super::stored;
 
@@ -37,7 +36,7 @@ pub fn nothing_stands_in_plain() -> Result<(), Failed> {
     if found.is_empty() { Ok(()) } else { Err(found.join("\n").into()) }
 }
 
-/// The strings, patterns, names and paths of strong and decisive indicators, as bytes and as hexadecimal text.
+/// Every stored value, and the bytes of every pattern.
 fn values() -> Vec<Vec<u8>> {
     let mut values: Vec<Vec<u8>> = Vec::new();
     let knowledge = Knowledge::embedded();
@@ -46,16 +45,12 @@ fn values() -> Vec<Vec<u8>> {
         let stored = text.split('"').filter(|word| encoding::is_encoded(word));
         values.extend(stored.map(|word| encoding::decode(word).unwrap_or_else(|| panic!("{name}: {word}"))));
     }
-    for indicator in knowledge.families().iter().flat_map(|family| &family.indicators) {
-        if indicator.specificity < Specificity::Strong {
-            continue;
-        }
-        if let Kind::Content(content) = &indicator.kind {
-            for part in content.groups.iter().flat_map(|group| &group.parts) {
-                if let Part::Bytes(spellings) = part {
-                    values.extend(spellings.iter().map(|spelling| spelling.atom().1.to_vec()));
-                }
-            }
+    // Patterns are stored as their text; what would be found is their longest run of fixed bytes.
+    for family in knowledge.families() {
+        let files = super::cases(&family.id).cases.into_iter().flat_map(|case| case.file);
+        for stored in files.flat_map(|file| file.patterns) {
+            let pattern = String::from_utf8(stored::reveal(&stored)).unwrap();
+            values.extend(stored::spellings(&pattern).iter().map(stored::Piece::longest_run));
         }
     }
     let innocent = |value: &[u8]| INNOCENT.iter().any(|known| known.as_bytes().starts_with(value));

@@ -24,6 +24,19 @@ impl Piece {
         Self { bytes, matters }
     }
 
+    /// Its longest run of bytes of which every bit matters.
+    pub fn longest_run(&self) -> Vec<u8> {
+        let open = |at: &usize| self.matters[*at] != 0xff;
+        let ends = (0..self.bytes.len()).filter(open).chain([self.bytes.len()]);
+        let mut runs = Vec::new();
+        let mut start = 0;
+        for end in ends {
+            runs.push(&self.bytes[start..end]);
+            start = end + 1;
+        }
+        runs.into_iter().max_by_key(|run| run.len()).unwrap_or_default().to_vec()
+    }
+
     /// The piece with one bit that matters changed in the byte at `at`; `None` if none matters there.
     pub fn flipped(&self, at: usize) -> Option<Self> {
         let matters = self.matters[at];

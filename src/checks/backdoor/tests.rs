@@ -107,7 +107,7 @@ fn a_family_is_named_only_on_decisive_facts_and_weaker_ones_add_up() {
 
 #[test]
 fn every_decisive_subject_has_its_finding() {
-    let known = knowledge(&[indicator("content", "c", "decisive", "group = [{ strings = ['abc'] }]")]);
+    let known = knowledge(&[indicator("content", "c", "decisive", "group = [{ strings = ['abcd'] }]")]);
     let found = || file(Look::Binary, Some(vec![hit("c", Specificity::Decisive)]));
     let result = check(&facts(&known, vec![("/a", found()), ("/b", found())]), &known, &Policy::default());
     let subjects: Vec<String> = summary(&result).into_iter().map(|(_, _, subject)| subject).collect();
@@ -118,7 +118,7 @@ fn every_decisive_subject_has_its_finding() {
 fn a_path_fires_only_under_all_of_its_conditions() {
     let body = "paths = ['/tmp/x']\ntype = 'file'\nmode = 0o4000\nuid = 0\nmax-size = 10\ncontent = ['text']";
     let known = knowledge(&[
-        indicator("content", "text", "auxiliary", "elf = false\ngroup = [{ strings = ['abc'] }]"),
+        indicator("content", "text", "auxiliary", "elf = false\ngroup = [{ strings = ['abcd'] }]"),
         indicator("path", "p", "decisive", body),
     ]);
     let check = |change: &dyn Fn(&mut FileFacts), expected: bool| {
@@ -208,7 +208,7 @@ fn sockets_packages_mappings_and_digests_are_looked_at() {
 #[test]
 fn what_a_process_executes_without_a_path_is_matched_too() {
     let known = knowledge(&[
-        indicator("content", "c", "decisive", "group = [{ strings = ['abc'] }]"),
+        indicator("content", "c", "decisive", "group = [{ strings = ['abcd'] }]"),
         indicator("digest", "d", "decisive", &format!("sha256 = ['{}']", "7".repeat(64))),
     ]);
     let check = |hits: Option<Vec<Hit>>, digest: char, expected: &[&str]| {
@@ -251,7 +251,7 @@ fn what_a_process_executes_without_a_path_is_matched_too() {
 fn what_was_not_looked_at_is_a_gap() {
     let known = knowledge(&[
         indicator("path", "g", "weak", "paths = ['/tmp/x*']"),
-        indicator("content", "c", "decisive", "group = [{ strings = ['abc'] }]"),
+        indicator("content", "c", "decisive", "group = [{ strings = ['abcd'] }]"),
         indicator("unobserved", "u", "strong", "needs = 'kernel-symbols'"),
         indicator("digest", "d", "decisive", "sha1 = ['00112233445566778899aabbccddeeff00112233']"),
     ]);
