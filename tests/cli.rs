@@ -38,6 +38,9 @@ fn main() -> ExitCode {
         trial("a_reader_who_goes_away_is_no_error", a_reader_who_goes_away_is_no_error),
         trial("quiet_is_quiet_and_verbose_talks_on_stderr", quiet_is_quiet_and_verbose_talks_on_stderr),
     ];
+    trials.push(trial("inspect_shows_any_elf_file", inspect_shows_any_elf_file));
+    let sshd = [Part::Program("sshd")];
+    trials.push(mimic::trial("login_answers_from_the_configuration", &sshd, login_answers_from_the_configuration));
     trials.push(mimic::trial("colour_is_for_terminals_that_want_it", &[Part::Program("script")], colour));
     mimic::run(trials)
 }
@@ -101,6 +104,10 @@ fn a_senseless_command_line_exits_with_64() {
         &["scan", "--fail-on", "monday"],
         &["scan", "extra"],
         &["judge"],
+        &["inspect"],
+        &["login"],
+        &["login", "effective", "--from", "not-an-address"],
+        &["signatures", "forge"],
         &["explain"],
         &["completions", "dos"],
         &["--quiet", "--verbose", "scan"],
@@ -148,7 +155,7 @@ fn every_code_is_explained() {
 }
 
 fn completions_and_manual_pages_know_every_subcommand() {
-    let subcommands = ["scan", "judge", "explain", "completions", "man"];
+    let subcommands = ["scan", "judge", "inspect", "login", "signatures", "explain", "completions", "man"];
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output = sshproof(&["completions", shell]);
         assert_eq!(code(&output), 0);
@@ -208,6 +215,7 @@ fn an_empty_image_is_inconclusive() {
     assert_eq!(code(&human), 2);
     assert!(out(&human).starts_with("INCONCLUSIVE  "), "{}", out(&human));
     assert!(out(&human).contains("no SSH server was found"), "{}", out(&human));
+    assert!(out(&human).contains("root of a system"), "{}", out(&human));
 }
 
 fn a_finding_exits_with_1_unless_it_is_too_mild() {
@@ -303,6 +311,66 @@ fn quiet_is_quiet_and_verbose_talks_on_stderr() {
     let verbose = scan(root.path(), &["-vv", "--format", "json"]);
     assert!(err(&verbose).contains("ssh_host_ed25519_key"), "{}", err(&verbose));
     report(&verbose);
+}
+
+fn inspect_shows_any_elf_file() {
+    let own = env!("CARGO_BIN_EXE_sshproof");
+    let human = sshproof(&["inspect", own]);
+    for part in [own, "sha256", "build-id", "libc.so", "little-endian"] {
+        assert!(out(&human).contains(part), "{part}: {}", out(&human));
+    }
+    let json = sshproof(&["inspect", "--format", "json", own]);
+    let document: Value = serde_json::from_str(out(&json)).unwrap();
+    assert_eq!(document["schema"], "sshproof.inspect/1");
+    let file = &document["files"][0];
+    assert_eq!(file["path"], own);
+    let digest = file["facts"]["digests"][0].as_str().unwrap();
+    assert!(digest.starts_with("sha256:") && digest.len() == 71, "{digest}");
+    assert_eq!(file["findings"].as_array().unwrap().len(), 0, "{document:#}");
+    assert_eq!((code(&human), code(&json)), (0, 0));
+    let dir = TempDir::new().unwrap();
+    let (text, missing) = (dir.path().join("text"), dir.path().join("missing"));
+    std::fs::write(&text, "not a program").unwrap();
+    let plain = sshproof(&["inspect", text.to_str().unwrap()]);
+    assert!(code(&plain) == 0 && out(&plain).contains("not an ELF file"), "{}", out(&plain));
+    let nothing = sshproof(&["inspect", missing.to_str().unwrap()]);
+    assert!(code(&nothing) == 2 && out(&nothing).contains("no such file"), "{}", out(&nothing));
+}
+
+/// An image with a server that was never started: Debian's program is there or the trial is ignored.
+fn login_answers_from_the_configuration() {
+    let dir = TempDir::new().unwrap();
+    let place = |path: &str, content: &[u8]| {
+        let path = dir.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    };
+    place("usr/sbin/sshd", &std::fs::read("/usr/sbin/sshd").unwrap());
+    place("etc/passwd", b"root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n");
+    place("etc/group", b"root:x:0:\nann:x:1000:\n");
+    let config: &[u8] =
+        b"UsePAM no\nPasswordAuthentication no\nMatch User ann\n  AuthenticationMethods publickey,publickey\n";
+    place("etc/ssh/sshd_config", config);
+    let root = dir.path().to_str().unwrap();
+    let login = |question: &str, more: &[&str]| {
+        let mut line = vec!["login", question, "--root", root];
+        line.extend(more);
+        sshproof(&line)
+    };
+    let ann = login("effective", &["--user", "ann", "--from", "203.0.113.9", "--origins"]);
+    let methods = "authenticationmethods publickey,publickey   # /etc/ssh/sshd_config:4";
+    assert!(out(&ann).lines().any(|line| line == methods), "{}{}", out(&ann), err(&ann));
+    let root_user = login("effective", &["--user", "root"]);
+    assert!(out(&root_user).lines().any(|line| line == "passwordauthentication no"), "{}", out(&root_user));
+    assert!(!out(&root_user).contains("publickey,publickey"));
+    let paths: Value = serde_json::from_str(out(&login("paths", &["--format", "json"]))).unwrap();
+    let methods: Vec<&Value> = paths[0]["paths"].as_array().unwrap().iter().map(|path| &path["methods"]).collect();
+    assert!(methods.iter().any(|methods| **methods == serde_json::json!(["publickey", "publickey"])), "{paths:#}");
+    let proof = login("prove", &[]);
+    assert_eq!(code(&proof), 1, "{}{}", out(&proof), err(&proof));
+    assert!(out(&proof).contains("refuted") && out(&proof).contains("root"), "{}", out(&proof));
+    let unknown = login("prove", &["--server", "nobody"]);
+    assert!(code(&unknown) == 2 && err(&unknown).contains("has that label; there are `"), "{}", err(&unknown));
 }
 
 /// script(1) gives the program a terminal of its own.

@@ -2,6 +2,7 @@
 
 pub mod anomaly;
 pub mod backdoor;
+pub mod connection;
 pub mod hygiene;
 pub mod inspect;
 pub mod live;

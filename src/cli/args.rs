@@ -6,6 +6,7 @@ use super::completions::CompletionsArgs;
 use super::explain::ExplainArgs;
 use super::inspect::InspectArgs;
 use super::judge::JudgeArgs;
+use super::login::LoginArgs;
 use super::man::ManArgs;
 use super::scan::ScanArgs;
 use super::signatures::SignaturesArgs;
@@ -56,6 +57,8 @@ pub enum Command {
     Judge(JudgeArgs),
     /// Show what any ELF file says about itself, and what our knowledge says about it
     Inspect(InspectArgs),
+    /// Prove that every way in needs two factors, list the ways, or show what one connection would get
+    Login(LoginArgs),
     /// Say what a finding means and what to do, what no scan can prove, or list all codes
     Explain(ExplainArgs),
     /// Show what is known of backdoors, or test files of your own

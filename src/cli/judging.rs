@@ -31,17 +31,12 @@ pub struct JudgingArgs {
 }
 
 impl JudgingArgs {
-    /// The site's policy, or the defaults.
+    /// As [`policy`].
     ///
     /// # Errors
-    /// If it cannot be read or does not parse, or if a named one is not there.
+    /// As [`policy`].
     pub fn policy(&self) -> anyhow::Result<Policy> {
-        let path = self.config.as_deref().unwrap_or_else(|| Path::new(config::POLICY));
-        match config::read(path)? {
-            Some(file) => Ok(Policy::parse(file.path, &file.text)?),
-            None if self.config.is_some() => bail!("{}: no such policy file", path.display()),
-            None => Ok(Policy::default()),
-        }
+        policy(self.config.as_deref())
     }
 
     /// Hands `report` out and says with which code to exit.
@@ -53,6 +48,19 @@ impl JudgingArgs {
         let bytes = render::render(report, self.format.into(), style).context("cannot write the report as JSON")?;
         output::write(self.output.as_deref(), &bytes)?;
         Ok(exit::of(report, self.fail_on.into()))
+    }
+}
+
+/// The site's policy in the file `named`, or in the usual place, or the defaults.
+///
+/// # Errors
+/// If it cannot be read or does not parse, or if a named one is not there.
+pub fn policy(named: Option<&Path>) -> anyhow::Result<Policy> {
+    let path = named.unwrap_or_else(|| Path::new(config::POLICY));
+    match config::read(path)? {
+        Some(file) => Ok(Policy::parse(file.path, &file.text)?),
+        None if named.is_some() => bail!("{}: no such policy file", path.display()),
+        None => Ok(Policy::default()),
     }
 }
 

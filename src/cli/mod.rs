@@ -8,6 +8,7 @@ mod inspect;
 mod judge;
 mod judging;
 mod knowledge;
+mod login;
 mod man;
 mod output;
 mod progress;
@@ -44,6 +45,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Scan(args) => scan::run(args, cli.quiet),
         Command::Judge(args) => judge::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Login(args) => login::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Signatures(args) => signatures::run(args),
         Command::Completions(args) => completions::run(args),

@@ -31,6 +31,11 @@ pub fn error(error: &anyhow::Error) {
     let _ = writeln!(io::stderr().lock(), "sshproof: {}", causes.join(": "));
 }
 
+/// Something that the reader of the answer must know about it, on one line.
+pub fn warning(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", printable(text));
+}
+
 /// Whether a progress bar makes sense: somebody watches, and asked for no silence.
 #[must_use]
 pub fn may_draw(quiet: bool) -> bool {

@@ -6,6 +6,7 @@ pub mod html;
 pub mod human;
 pub mod inspect;
 pub mod json;
+pub mod login;
 pub mod ndjson;
 pub mod page;
 pub mod sarif;

@@ -3,9 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::facts::{Look, Role, RootFacts, Want};
+use crate::facts::{Look, Role, RootFacts, Want, preload};
+use crate::formats::accounts;
+use crate::formats::program::Implementation;
+use crate::formats::sshd_config::Dialect;
 use crate::knowledge::Knowledge;
-use crate::model::RootedPath;
+use crate::login::sshd::Config;
+use crate::model::{RootedPath, text};
 
 /// Directories of sshd's own configuration and keys.
 const SSH_DIR: &str = "/etc/ssh";
@@ -31,6 +35,9 @@ pub fn wants(root: &RootFacts, _: &Knowledge) -> Vec<Want> {
     for path in HOST_KEYS {
         want(RootedPath::new(path), Role::HostKey, Look::Inode);
     }
+    for path in configured_keys(root) {
+        want(Some(path), Role::HostKey, Look::Inode);
+    }
     want(RootedPath::new(SSH_DIR), Role::Probe, Look::Entries);
     for path in names_in(root, SSH_DIR) {
         if is_host_key(path.file_name()) {
@@ -41,7 +48,7 @@ pub fn wants(root: &RootFacts, _: &Knowledge) -> Vec<Want> {
         want(RootedPath::new(path), Role::Probe, Look::Inode);
     }
     want(RootedPath::new("/etc/ld.so.preload"), Role::LoaderConfig, Look::Text);
-    for path in crate::facts::preload::libraries(root) {
+    for path in preload::libraries(root) {
         want(RootedPath::new(&path), Role::Library, Look::Binary);
     }
     for path in MANAGER {
@@ -71,14 +78,33 @@ fn is_host_key(name: &[u8]) -> bool {
 fn names_in(root: &RootFacts, path: &str) -> impl Iterator<Item = RootedPath> {
     let directory = RootedPath::new(path);
     let entries = directory.as_ref().and_then(|path| root.files.get(path)?.entries.clone()).unwrap_or_default();
-    entries.into_iter().filter_map(move |name| directory.as_ref()?.join(crate::model::text::unescape(&name)?))
+    entries.into_iter().filter_map(move |name| directory.as_ref()?.join(text::unescape(&name)?))
 }
 
 /// Home directories of accounts with uid 0.
 fn homes_of_root(root: &RootFacts) -> BTreeSet<RootedPath> {
-    let accounts = root.login.accounts.iter().filter(|account| account.uid == 0);
-    let homes = accounts.filter_map(|account| RootedPath::new(crate::model::text::unescape(&account.home)?));
+    let passwd =
+        RootedPath::new("/etc/passwd").and_then(|path| root.files.get(&path)?.text_bytes()).unwrap_or_default();
+    let (accounts, _) = accounts::passwd(&passwd);
+    let homes = accounts.iter().filter(|account| account.uid == 0).filter_map(|account| RootedPath::new(account.home));
     homes.chain(RootedPath::new("/root")).filter(|home| *home != RootedPath::root()).collect()
+}
+
+/// Host keys that configuration or command line of a server name.
+fn configured_keys(root: &RootFacts) -> BTreeSet<RootedPath> {
+    let mut keys = BTreeSet::new();
+    for facts in
+        root.servers.iter().filter(|server| server.implementation == Implementation::OpenSsh && !server.user_server)
+    {
+        keys.extend(facts.host_keys.iter().filter_map(|key| RootedPath::new(text::unescape(key)?)));
+        let server = crate::facts::login::server(facts);
+        let dialect = server.dialect.unwrap_or(Dialect::DEBIAN_12);
+        let config = Config::load(&server.config, &server.options, &server.ports, dialect, &root.files);
+        if let Ok(global) = config.global() {
+            keys.extend(global.values().list("hostkey").iter().filter_map(RootedPath::new));
+        }
+    }
+    keys
 }
 
 /// Every directory on the way to a file of the surface or a host key, both as asked and as it really is.
@@ -100,4 +126,71 @@ fn directories(root: &RootFacts) -> BTreeSet<RootedPath> {
         }
     }
     directories
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::server::StartedBy;
+    use crate::facts::{FileFacts, FileState, ServerFacts};
+    use crate::model::{FileKind, Meta};
+
+    fn place(root: &mut RootFacts, name: &str, content: &str) {
+        let meta = Meta {
+            kind: FileKind::Regular,
+            mode: 0o644,
+            uid: 0,
+            gid: 0,
+            size: 0,
+            nlink: 1,
+            mtime: 0,
+            ctime: 0,
+            dev: 1,
+            ino: 1,
+        };
+        let mut file = FileFacts::new(FileState::Present(meta));
+        file.text = Some(text::escape(content.as_bytes()));
+        file.looks.insert(Look::Text);
+        file.roles.insert(Role::SshdConfig);
+        root.files.files.insert(RootedPath::new(name).unwrap(), file);
+    }
+
+    #[test]
+    fn what_configuration_names_is_wanted_and_of_secrets_only_the_inode() {
+        let mut root = RootFacts::default();
+        place(&mut root, "/etc/ssh/sshd_config", "HostKey /srv/keys/host\n");
+        place(&mut root, "/etc/passwd", "root:x:0:0::/home/boss:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n");
+        place(&mut root, "/etc/ld.so.preload", "/opt/x.so\n");
+        root.servers.push(ServerFacts {
+            label: "sshd".to_owned(),
+            implementation: Implementation::OpenSsh,
+            version: String::new(),
+            binary: RootedPath::new("/usr/sbin/sshd").unwrap(),
+            parts: Vec::new(),
+            config: RootedPath::new("/etc/ssh/sshd_config"),
+            options: Vec::new(),
+            ports: Vec::new(),
+            host_keys: vec!["/srv/keys/other".to_owned()],
+            arguments: Vec::new(),
+            inetd: false,
+            started_by: StartedBy::Installed,
+            unit_files: Vec::new(),
+            sockets: Vec::new(),
+            pids: Vec::new(),
+            user_server: false,
+        });
+        let wanted = wants(&root, &Knowledge::new("2026-01-01", Vec::new()));
+        let check = |path: &str, role, look| {
+            let want = Want { path: RootedPath::new(path).unwrap(), role, look };
+            assert!(wanted.contains(&want), "{want:?}");
+        };
+        check("/srv/keys/host", Role::HostKey, Look::Inode);
+        check("/srv/keys/other", Role::HostKey, Look::Inode);
+        check("/home/boss/.ssh/authorized_keys", Role::Probe, Look::Inode);
+        check("/opt/x.so", Role::Library, Look::Binary);
+        check("/etc/ssh", Role::Probe, Look::Inode);
+        assert!(!wanted.iter().any(|want| want.path.as_bytes().starts_with(b"/home/ann")));
+        let secret = |want: &&Want| want.role == Role::HostKey || want.path.file_name().ends_with(b"shadow");
+        assert!(wanted.iter().filter(secret).all(|want| want.look == Look::Inode));
+    }
 }

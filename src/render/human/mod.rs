@@ -79,7 +79,7 @@ pub(super) fn reason(report: &Report) -> String {
                 .filter(|class| report.classes.get(class) == Some(&Verdict::Pass))
                 .filter_map(classes::good_news)
                 .collect();
-            said.join(", ")
+            if said.is_empty() { "nothing is wrong with what was examined".to_owned() } else { said.join(", ") }
         }
         Verdict::Inconclusive | Verdict::NotApplicable => match gaps::mandatory(report) {
             0 => "nothing was there to be examined, so there is no answer".to_owned(),

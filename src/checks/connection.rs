@@ -1,0 +1,150 @@
+//! What a server decides for one connection, and every way into it: what `sshproof login` shows beside the proof.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use crate::facts::{Facts, RootFacts, ServerFacts};
+use crate::formats::program::Implementation;
+use crate::formats::sshd_config::Dialect;
+use crate::login::prove::{self, World};
+use crate::login::sshd::{Config, Connection};
+use crate::login::{explain, pam};
+use crate::model::report::Counterexample;
+use crate::model::text::escape;
+use crate::policy::Policy;
+
+/// The connection that somebody asks about; what is absent makes its Match criterion false, as in `sshd -T -C`.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// The name that the client gives.
+    pub user: Option<String>,
+    /// The address it comes from.
+    pub from: Option<String>,
+    /// The name of the host it comes from; the address, where absent.
+    pub host: Option<String>,
+    /// The address it arrives at.
+    pub to: Option<String>,
+    /// The port it arrives at.
+    pub port: Option<u16>,
+}
+
+/// One value that holds for a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Value {
+    /// `keyword value` as `sshd -T` prints it, escaped.
+    pub text: String,
+    /// `file:line`, or what else set it.
+    pub from: String,
+}
+
+/// The values of one server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Values {
+    /// Its label.
+    pub server: String,
+    /// Every value; empty if sshd refuses the configuration, or it could not be read.
+    pub values: Vec<Value>,
+    /// Why there is none.
+    pub problems: Vec<String>,
+}
+
+/// A way into a server, whether or not policy allows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Path {
+    /// Methods in order, as sshd_config(5) writes them.
+    pub methods: Vec<String>,
+    /// What they prove.
+    pub factors: Vec<String>,
+    /// How many independent authenticators that is.
+    pub authenticators: usize,
+    /// How many categories.
+    pub categories: usize,
+    /// Everybody who can take it, in words.
+    pub region: String,
+    /// `file:line` of each deciding directive and PAM step, with its text.
+    pub decided_by: Vec<String>,
+    /// Whether something on the way is not modelled or could not be read.
+    pub uncertain: bool,
+}
+
+/// The ways into one server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Paths {
+    /// Its label.
+    pub server: String,
+    /// Every way, weakest first.
+    pub paths: Vec<Path>,
+    /// What kept the list from being complete.
+    pub unknowns: Vec<String>,
+}
+
+/// The OpenSSH servers with this label, or all.
+pub fn servers<'a>(facts: &'a Facts, label: Option<&str>) -> Vec<(&'a RootFacts, &'a ServerFacts)> {
+    facts
+        .roots
+        .iter()
+        .flat_map(|root| root.servers.iter().map(move |server| (root, server)))
+        .filter(|(_, server)| server.implementation == Implementation::OpenSsh)
+        .filter(|(_, server)| label.is_none_or(|label| server.label == label))
+        .collect()
+}
+
+/// The values that hold for the connection `asked` about.
+#[must_use]
+pub fn effective(root: &RootFacts, facts: &ServerFacts, asked: &Asked) -> Values {
+    let server = crate::facts::login::server(facts);
+    let dialect = server.dialect.unwrap_or(Dialect::DEBIAN_12);
+    let config = Config::load(&server.config, &server.options, &server.ports, dialect, &root.files);
+    let account = asked.user.as_ref().and_then(|user| root.login.accounts.iter().find(|account| account.name == *user));
+    let groups = account.map(|account| root.login.for_login(account).groups);
+    let bytes = |text: &Option<String>| text.clone().map(|text| Cow::Owned(text.into_bytes()));
+    let connection = Connection {
+        user: bytes(&asked.user),
+        groups: groups.map(Cow::Owned),
+        invalid_user: asked.user.is_some() && account.is_none(),
+        host: bytes(&asked.host).or_else(|| bytes(&asked.from)),
+        address: bytes(&asked.from),
+        local_address: bytes(&asked.to),
+        local_port: asked.port,
+        rdomain: None,
+    };
+    let mut values = Values { server: facts.label.clone(), values: Vec::new(), problems: Vec::new() };
+    let effective = config.global().and_then(|global| global.effective(&connection).map_err(|problem| vec![problem]));
+    match effective {
+        Ok(effective) => {
+            let lines = effective.lines().into_iter();
+            values.values = lines.map(|line| Value { text: line.text, from: config.place(line.origin) }).collect();
+        }
+        Err(problems) => values.problems.extend(problems.iter().map(ToString::to_string)),
+    }
+    values.problems.extend(config.unasked.iter().map(|unasked| format!("{unasked} was not looked at")));
+    values
+}
+
+/// Every way into the server, weakest first.
+#[must_use]
+pub fn paths(root: &RootFacts, facts: &ServerFacts, policy: &Policy) -> Paths {
+    let server = crate::facts::login::server(facts);
+    let accounts: Vec<pam::Account> = root.login.accounts.iter().map(|account| root.login.for_login(account)).collect();
+    let world = World { tree: &root.files, accounts: &accounts, directories: &root.login.directories };
+    let outcome = prove::prove(&server, world, &policy.login);
+    let dialect = server.dialect.unwrap_or(Dialect::DEBIAN_12);
+    let config = Config::load(&server.config, &server.options, &server.ports, dialect, &root.files);
+    let paths = outcome.paths.iter().map(|path| {
+        let shown: Counterexample = explain::counterexample(path, &server, &config, String::new());
+        let evidence = &path.way.evidence;
+        Path {
+            methods: shown.methods,
+            factors: shown.factors,
+            authenticators: evidence.authenticators(),
+            categories: evidence.categories(),
+            region: shown.region,
+            decided_by: shown.decided_by,
+            uncertain: evidence.is_uncertain(),
+        }
+    });
+    let unknowns = outcome.unknowns.iter().chain(&root.login.incomplete).map(|reason| escape(reason.as_bytes()));
+    let refusals = outcome.refusals.iter().map(ToString::to_string);
+    Paths { server: facts.label.clone(), paths: paths.collect(), unknowns: unknowns.chain(refusals).collect() }
+}
