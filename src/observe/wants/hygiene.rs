@@ -167,6 +167,7 @@ mod tests {
             version: String::new(),
             binary: RootedPath::new("/usr/sbin/sshd").unwrap(),
             parts: Vec::new(),
+            loaded: Vec::new(),
             config: RootedPath::new("/etc/ssh/sshd_config"),
             options: Vec::new(),
             ports: Vec::new(),
