@@ -1,6 +1,6 @@
 //! What `sshproof login` shows: the proof of each server, every way in, or the values of one connection.
 
-use super::human::servers::proof;
+use super::human::{evidence, servers::proof};
 use super::page::{Page, Style, Tone};
 use crate::checks::connection::{Paths, Values};
 use crate::model::report::{Login, Proof};
@@ -26,7 +26,7 @@ pub fn proofs(proofs: &[Login], style: Style) -> String {
             );
             page.field("proves only", &example.factors.join(", "));
             for line in &example.decided_by {
-                page.field("decided by", line);
+                page.field("decided by", &evidence::spaced(line));
             }
             page.field("fix", &example.fix);
             page.field("try", &example.replay);
@@ -59,7 +59,7 @@ pub fn paths(servers: &[Paths], style: Style) -> String {
             page.field("  who", &path.region);
             page.field("  proves", &path.factors.join(", "));
             for line in &path.decided_by {
-                page.field("  decided by", line);
+                page.field("  decided", &evidence::spaced(line));
             }
         }
         for reason in &server.unknowns {

@@ -30,13 +30,17 @@ pub fn draw(report: &Report, server: &Server) -> String {
         text(&spoken.join(", then "))
     );
     let mut x = 0;
+    let mut before = State::Shown;
     for (number, (step, lines)) in steps.iter().zip(&texts).enumerate() {
         if number > 0 {
-            out.push_str(&arrow(x, height / 2, step.state));
+            // What is only shown vouches for nothing after it.
+            let state = if before == State::Shown && step.state == State::Holds { State::Shown } else { step.state };
+            out.push_str(&arrow(x, height / 2, state));
             x += ARROW_WIDTH;
         }
         out.push_str(&boxed(x, height, step, lines));
         x += BOX_WIDTH;
+        before = step.state;
     }
     out.push_str("</svg>\n");
     out

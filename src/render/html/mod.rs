@@ -130,11 +130,12 @@ fn chains(out: &mut String, report: &Report) {
         ));
         for login in report.login.iter().filter(|login| login.server == server.label) {
             out.push_str(&format!("<p><strong>logins</strong> {}</p>\n", prose(&servers::proof(login))));
-            for assumption in &login.assumptions {
-                out.push_str(&format!("<p class=\"about\">assuming {}</p>\n", prose(assumption)));
-            }
         }
         out.push_str("</article>\n");
+    }
+    let assumptions = servers::assumptions(report);
+    if !assumptions.is_empty() {
+        out.push_str(&format!("<p class=\"about\">The proofs assume: {}</p>\n", prose(&assumptions.join("; "))));
     }
     out.push_str("</section>\n");
 }
@@ -188,15 +189,18 @@ fn finding_details(out: &mut String, report: &Report, finding: &Finding, folded:
     if !finding.message.contains(&subject) {
         pair("where", &subject);
     }
-    for (label, value) in finding.evidence.iter().flat_map(evidence::lines) {
+    let example = grouped::counterexample(report, finding);
+    let pieces = finding.evidence.iter().filter(|piece| example.is_none() || !grouped::is_told_by_example(piece));
+    for (label, value) in pieces.flat_map(evidence::lines) {
         pair(label, &value);
     }
-    match grouped::counterexample(report, finding) {
+    match example {
         Some(example) => {
             pair("who", &example.region);
+            pair("example", &format!("{} from {} by `{}`", example.user, example.from, example.methods.join(",")));
             pair("proves only", &example.factors.join(", "));
             for line in &example.decided_by {
-                pair("decided by", line);
+                pair("decided by", &evidence::spaced(line));
             }
             pair("fix", &example.fix);
             pair("try", &example.replay);

@@ -9,7 +9,7 @@ pub fn lines(evidence: &Evidence) -> Vec<(&'static str, String)> {
             ("expected", format!("{algorithm} {expected}, says {source}")),
             ("found", format!("{algorithm} {actual}")),
         ],
-        Evidence::Line { path, line, text } => vec![("line", format!("{path}:{line}   {}", text.trim()))],
+        Evidence::Line { path, line, text } => vec![("line", format!("{path}:{line}   {}", spaced(text).trim()))],
         Evidence::Bytes { path, offset, hex, indicator } => {
             vec![("bytes", format!("{path} at offset {offset:#x}: {hex} (indicator `{indicator}`)"))]
         }
@@ -26,4 +26,9 @@ pub fn lines(evidence: &Evidence) -> Vec<(&'static str, String)> {
         }
         Evidence::Fact { about, value } => vec![("seen", format!("{about}: {value}"))],
     }
+}
+
+/// A configuration line with its tabs, which are escaped like every control character, shown as the blanks they are.
+pub fn spaced(line: &str) -> String {
+    line.replace("\\x09", " ")
 }

@@ -63,12 +63,14 @@ fn write_group(page: &mut Page, report: &Report, group: &[&Finding]) {
     let tone = if first.severity >= Severity::Medium { Tone::Alarm } else { Tone::Doubt };
     page.hang(&[(first.code.id(), tone)], 0, &format!("  {rank}"));
     let one_remedy = group.iter().all(|finding| finding.remediation == first.remediation);
+    let mut told_apart = false;
     for (number, finding) in group.iter().take(IN_FULL).enumerate() {
         if number > 0 {
             page.gap();
         }
         page.text(2, &finding.message);
         let has_own_fix = write_details(page, report, finding);
+        told_apart |= has_own_fix;
         if !has_own_fix && (!one_remedy || group.len() == 1) {
             fix(page, finding);
         }
@@ -77,7 +79,7 @@ fn write_group(page: &mut Page, report: &Report, group: &[&Finding]) {
         page.gap();
     }
     write_rest(page, group);
-    if one_remedy && group.len() > 1 {
+    if one_remedy && !told_apart && group.len() > 1 {
         fix(page, first);
     }
     page.field("more", &format!("sshproof explain {}", first.code));
@@ -91,14 +93,15 @@ fn write_details(page: &mut Page, report: &Report, finding: &Finding) -> bool {
     }
     let example = counterexample(report, finding);
     for piece in finding.evidence.iter().take(EVIDENCE) {
-        if example.is_some() && matches!(piece, Evidence::Counterexample { .. }) {
+        // The counterexample says the same with the reason beside each line.
+        if example.is_some() && is_told_by_example(piece) {
             continue;
         }
         for (label, text) in evidence::lines(piece) {
             page.field(label, &text);
         }
     }
-    if finding.evidence.len() > EVIDENCE {
+    if example.is_none() && finding.evidence.len() > EVIDENCE {
         page.field(
             "",
             &format!("and {} more pieces of evidence in the JSON report", finding.evidence.len() - EVIDENCE),
@@ -111,24 +114,16 @@ fn write_details(page: &mut Page, report: &Report, finding: &Finding) -> bool {
         page.field("proves only", &example.factors.join(", "));
     }
     for line in &example.decided_by {
-        if !finding.evidence.iter().any(|piece| is_line(piece, line)) {
-            page.field("decided by", line);
-        }
+        page.field("decided by", &evidence::spaced(line));
     }
     page.field("fix", &example.fix);
     page.field("try", &example.replay);
     true
 }
 
-/// Whether the deciding line `path:line …` is already shown as evidence.
-fn is_line(piece: &Evidence, decided_by: &str) -> bool {
-    match piece {
-        Evidence::Line { path, line, .. } => {
-            let place = format!("{path}:{line}");
-            decided_by.strip_prefix(&place).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
-        }
-        _ => false,
-    }
+/// Whether a counterexample shows this piece of evidence too.
+pub const fn is_told_by_example(piece: &Evidence) -> bool {
+    matches!(piece, Evidence::Counterexample { .. } | Evidence::Line { .. } | Evidence::Fact { .. })
 }
 
 fn fix(page: &mut Page, finding: &Finding) {

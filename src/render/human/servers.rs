@@ -19,11 +19,23 @@ pub fn write(page: &mut Page, report: &Report) {
         page.hang(&[("    chain", Tone::Faint)], TEXT, &links.join(" → "));
         for login in report.login.iter().filter(|login| login.server == server.label) {
             page.hang(&[("    logins", Tone::Faint)], TEXT, &proof(login));
-            for assumption in &login.assumptions {
-                page.text(TEXT, &format!("assuming {assumption}"));
-            }
         }
     }
+    let assumptions = assumptions(report);
+    if !assumptions.is_empty() {
+        page.field("assuming", &assumptions.join("; "));
+    }
+}
+
+/// What the proofs rest on besides what was read, each once.
+pub fn assumptions(report: &Report) -> Vec<&str> {
+    let mut all: Vec<&str> = Vec::new();
+    for assumption in report.login.iter().flat_map(|login| &login.assumptions) {
+        if !all.contains(&assumption.as_str()) {
+            all.push(assumption);
+        }
+    }
+    all
 }
 
 /// How a server comes to run, and what it listens on where its label does not say.
