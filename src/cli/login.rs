@@ -104,7 +104,8 @@ fn prove(args: &ProveArgs) -> anyhow::Result<ExitCode> {
     let policy = judging::policy(args.policy.as_deref())?;
     let facts = observe(&args.which)?;
     let labels: Vec<&str> = servers(&facts, &args.which)?.iter().map(|(_, server)| server.label.as_str()).collect();
-    let mut proofs: Vec<Login> = checks::login::prove_all(&facts, &policy);
+    let mut proofs: Vec<Login> =
+        checks::login::prove_all(&facts, &policy).into_iter().map(|proved| proved.entry).collect();
     proofs.retain(|login| labels.contains(&login.server.as_str()));
     show(&args.which, &proofs, |style| login::proofs(&proofs, style))?;
     Ok(ExitCode::from(if proofs.iter().any(|login| login.proof == Proof::Refuted) {

@@ -61,7 +61,7 @@ impl Files for FileTable {
             FileState::Missing => Seen::Missing,
             FileState::Unknown(reason) => Seen::Opaque(reason.clone()),
             FileState::Present(meta) if meta.kind != FileKind::Regular => {
-                Seen::Opaque("it is no regular file".to_owned())
+                Seen::Opaque(format!("it is {}, no regular file", meta.kind.words()))
             }
             FileState::Present(_) => match file.text_bytes() {
                 Some(bytes) => Seen::Text(Cow::Owned(bytes)),

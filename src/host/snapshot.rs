@@ -39,17 +39,7 @@ impl std::fmt::Display for ReadProblem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Path(problem) => problem.fmt(f),
-            Self::NotRegular(kind) => {
-                let kind = match kind {
-                    FileKind::Regular => "a regular file",
-                    FileKind::Directory => "a directory",
-                    FileKind::Symlink => "a symbolic link",
-                    FileKind::Fifo => "a FIFO",
-                    FileKind::Socket => "a socket",
-                    FileKind::Device => "a device",
-                };
-                write!(f, "is {kind}, a regular file was expected")
-            }
+            Self::NotRegular(kind) => write!(f, "is {}, a regular file was expected", kind.words()),
             Self::TooLarge { size, limit } => write!(f, "has {size} bytes, more than the limit of {limit}"),
             Self::Changed => f.write_str("changed while it was read"),
             Self::Os(errno) => write!(f, "could not be read: {}", errno.desc()),

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::classes::{AddressClass, Addresses, names};
 use super::factor::{Evidence, GuardKind};
-use super::methods::{self, Leaf, Stacks, Way};
+use super::methods::{self, Leaf, Stacks};
 use super::pam;
 use super::prove::{Outcome, Server, Violation, Witness, World};
 use super::sshd::{Config, Connection, Effective, Global, Origin, Problem, access};

@@ -44,3 +44,18 @@ pub enum FileKind {
     /// A device, block or character.
     Device,
 }
+
+impl FileKind {
+    /// With its article, for sentences.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Regular => "a regular file",
+            Self::Directory => "a directory",
+            Self::Symlink => "a symbolic link",
+            Self::Fifo => "a FIFO",
+            Self::Socket => "a socket",
+            Self::Device => "a device",
+        }
+    }
+}

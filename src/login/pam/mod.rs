@@ -132,7 +132,11 @@ impl Program {
     #[must_use]
     pub fn run(&self, mode: Mode, answers: &[Answer]) -> Ways {
         if let Some(problem) = self.problems.iter().find(|problem| problem.undecidable) {
-            let clause = format!("{}:{}: {}", problem.path, problem.line, problem.text);
+            let place = match problem.line {
+                0 => problem.path.to_string(),
+                line => format!("{}:{line}", problem.path),
+            };
+            let clause = format!("{place} lets this through: {}", problem.text);
             let guards = [Guard::when(GuardKind::Unmodelled, &clause)].into();
             return Ways::one(Evidence { guards, ..Evidence::default() });
         }
