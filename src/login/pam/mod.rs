@@ -136,7 +136,7 @@ impl Program {
                 0 => problem.path.to_string(),
                 line => format!("{}:{line}", problem.path),
             };
-            let clause = format!("{place} lets this through: {}", problem.text);
+            let clause = format!("{place}: {}", problem.text);
             let guards = [Guard::when(GuardKind::Unmodelled, &clause)].into();
             return Ways::one(Evidence { guards, ..Evidence::default() });
         }
