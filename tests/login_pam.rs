@@ -9,7 +9,6 @@
     reason = "the fences are for the program; tests prepare the world it is let loose on"
 )]
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use sshproof::login::factor::{Evidence, GuardKind};
@@ -34,7 +33,7 @@ fn meta(kind: FileKind) -> Meta {
 impl Files for Tree {
     fn text(&self, path: &RootedPath) -> Seen<'_> {
         match self.0.get(&path.to_string()) {
-            Some(text) => Seen::Text(Cow::Borrowed(text.as_bytes())),
+            Some(text) => Seen::Text(text.as_bytes()),
             None => Seen::Missing,
         }
     }

@@ -11,7 +11,7 @@
 
 mod common;
 
-use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -93,7 +93,7 @@ fn ask(oracle: &Path, dirs: &[PathBuf]) -> std::io::Result<Vec<String>> {
 
 /// What we say libpam answers; `None` where we say that it cannot be told.
 fn judge(dir: &Path) -> Option<String> {
-    let files = Confdir(dir);
+    let files = Confdir::read(dir);
     let run = |group| {
         let stack: Stack = stack::assemble(b"svc", group, &files);
         let told = stack.problems.iter().all(|problem| !problem.undecidable);
@@ -118,17 +118,24 @@ fn debug_code(handler: &Handler, group: Group) -> ReturnCode {
         .unwrap_or(ReturnCode::SUCCESS)
 }
 
-/// A directory given to `pam_start_confdir`: service files are looked for there only.
-struct Confdir<'a>(&'a Path);
+/// A directory given to `pam_start_confdir`: service files are looked for there only. By name as a stack may spell it.
+struct Confdir(BTreeMap<String, Vec<u8>>);
 
-impl Files for Confdir<'_> {
+impl Confdir {
+    fn read(dir: &Path) -> Self {
+        let mut files = BTreeMap::new();
+        for entry in std::fs::read_dir(dir).unwrap().map(Result::unwrap) {
+            let bytes = std::fs::read(entry.path()).unwrap();
+            files.insert(format!("/etc/pam.d/{}", entry.file_name().display()), bytes.clone());
+            files.insert(entry.path().display().to_string(), bytes);
+        }
+        Self(files)
+    }
+}
+
+impl Files for Confdir {
     fn text(&self, path: &RootedPath) -> Seen<'_> {
-        let name = path.to_string();
-        let real = match name.strip_prefix("/etc/pam.d/") {
-            Some(service) => self.0.join(service),
-            None => PathBuf::from(name),
-        };
-        std::fs::read(real).map_or(Seen::Missing, |bytes| Seen::Text(Cow::Owned(bytes)))
+        self.0.get(&path.to_string()).map_or(Seen::Missing, |bytes| Seen::Text(bytes))
     }
 
     fn inode(&self, path: &RootedPath) -> Result<Option<Meta>, String> {

@@ -9,7 +9,6 @@
     reason = "the fences are for the program; tests prepare the world it is let loose on"
 )]
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -169,7 +168,7 @@ struct Tree(BTreeMap<String, String>);
 
 impl Files for Tree {
     fn text(&self, path: &RootedPath) -> Seen<'_> {
-        self.0.get(&path.to_string()).map_or(Seen::Missing, |text| Seen::Text(Cow::Borrowed(text.as_bytes())))
+        self.0.get(&path.to_string()).map_or(Seen::Missing, |text| Seen::Text(text.as_bytes()))
     }
 
     fn inode(&self, path: &RootedPath) -> Result<Option<Meta>, String> {

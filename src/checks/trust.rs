@@ -141,7 +141,7 @@ pub fn against<'a>(file: &FileFacts, record: &'a Record) -> Judgement<'a> {
 
 /// The digest of a file's content: as taken when it was read or, for text that was kept, of that text.
 fn content_digest(file: &FileFacts, algorithm: Algorithm) -> Option<Digest> {
-    file.digest(algorithm).copied().or_else(|| Some(Digest::of(algorithm, &file.text_bytes()?)))
+    file.digest(algorithm).copied().or_else(|| Some(Digest::of(algorithm, file.text_bytes()?)))
 }
 
 /// How much stands behind a file so judged.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::formats::elf::ElfRecord;
 use crate::knowledge::Hit;
 use crate::knowledge::family::PlacePattern;
+use crate::model::text::Text;
 use crate::model::{Digest, Meta, RootedPath};
 
 /// Most names that one wildcard of an indicator is followed to.
@@ -181,9 +182,9 @@ pub struct FileFacts {
     /// What its ELF structure says; absent if not asked for or not ELF.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elf: Option<Box<ElfRecord>>,
-    /// Its content, escaped with [`escape`](crate::model::text::escape); only of configuration that holds no secrets.
+    /// Its content; only of configuration that holds no secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
+    pub text: Option<Text>,
     /// Names in it, if it is a directory that was listed; escaped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entries: Option<Vec<String>>,
@@ -230,8 +231,8 @@ impl FileFacts {
 
     /// The bytes of its text.
     #[must_use]
-    pub fn text_bytes(&self) -> Option<Vec<u8>> {
-        crate::model::text::unescape(self.text.as_ref()?)
+    pub fn text_bytes(&self) -> Option<&[u8]> {
+        self.text.as_ref().map(Text::as_bytes)
     }
 }
 

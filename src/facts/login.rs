@@ -1,7 +1,5 @@
 //! What logins depend on besides configuration text: accounts, groups, enrolment, and the modules' own settings.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 
 use super::ServerFacts;
@@ -64,7 +62,7 @@ impl Files for FileTable {
                 Seen::Opaque(format!("it is {}, no regular file", meta.kind.words()))
             }
             FileState::Present(_) => match file.text_bytes() {
-                Some(bytes) => Seen::Text(Cow::Owned(bytes)),
+                Some(bytes) => Seen::Text(bytes),
                 None => match &file.problem {
                     Some(problem) => Seen::Opaque(problem.clone()),
                     None if file.looks.contains(&Look::Text) => Seen::Opaque("its content was not kept".to_owned()),

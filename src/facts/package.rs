@@ -13,7 +13,8 @@ pub struct PackageFacts {
     pub systems: Vec<Database>,
     /// Installed packages that own a file looked at, by name (`name` or `name:arch`).
     pub packages: BTreeMap<String, Package>,
-    /// Every record of a file looked at, by its canonical path. Empty vector: asked, and no package owns it.
+    /// Every record of a file looked at, by its canonical path. Empty vector: asked, and no package owns it. Directories
+    /// that were only searched are not asked for.
     pub records: BTreeMap<RootedPath, Vec<Record>>,
     /// Diversions from or to a file looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

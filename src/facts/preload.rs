@@ -11,7 +11,7 @@ pub const PATH: &str = "/etc/ld.so.preload";
 #[must_use]
 pub fn libraries(root: &RootFacts) -> Vec<Vec<u8>> {
     let text = RootedPath::new(PATH).and_then(|path| root.files.get(&path)?.text_bytes()).unwrap_or_default();
-    names(&text)
+    names(text)
 }
 
 /// The names in `text`: separated by blanks, newlines or colons; from `#` to the end of the line is comment (glibc

@@ -210,7 +210,7 @@ impl<'a> Edited<'a> {
 
 impl Files for Edited<'_> {
     fn text(&self, path: &RootedPath) -> Seen<'_> {
-        if *path == self.path { Seen::Text(Cow::Borrowed(&self.text)) } else { self.base.text(path) }
+        if *path == self.path { Seen::Text(&self.text) } else { self.base.text(path) }
     }
 
     fn inode(&self, path: &RootedPath) -> Result<Option<Meta>, String> {

@@ -1,6 +1,5 @@
 //! Files and directories together, as Include needs them.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::pam::{Files, Seen};
@@ -32,7 +31,7 @@ pub struct Texts(pub BTreeMap<RootedPath, Vec<u8>>);
 impl Files for Texts {
     fn text(&self, path: &RootedPath) -> Seen<'_> {
         match self.0.get(path) {
-            Some(bytes) => Seen::Text(Cow::Borrowed(bytes)),
+            Some(bytes) => Seen::Text(bytes),
             None if matches!(self.names(path), Names::Listed(_)) => Seen::Opaque("it is a directory".to_owned()),
             None => Seen::Missing,
         }
@@ -66,7 +65,7 @@ mod tests {
     fn a_map_is_a_tree() {
         let path = |text: &str| RootedPath::new(text).unwrap();
         let tree = Texts(BTreeMap::from([(path("/etc/a/x"), b"1".to_vec()), (path("/etc/a/y/z"), b"2".to_vec())]));
-        assert_eq!(tree.text(&path("/etc/a/x")), Seen::Text(Cow::Borrowed(b"1")));
+        assert_eq!(tree.text(&path("/etc/a/x")), Seen::Text(b"1"));
         assert!(matches!(tree.text(&path("/etc/a")), Seen::Opaque(_)));
         assert_eq!(tree.names(&path("/etc/a")), Names::Listed(vec![b"x".to_vec(), b"y".to_vec()]));
         assert_eq!(tree.names(&path("/etc/b")), Names::Missing);

@@ -3,7 +3,9 @@
 //! Names of files, accounts and processes may hold terminal escapes, newlines, right-to-left overrides or bytes that
 //! are no UTF-8 at all. Everything we show or store goes through [`escape`]; [`unescape`] restores the exact bytes.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The bytes as printable text: `\` becomes `\\`, every control or invalid byte `\xNN`, and every character that
 /// could reorder or hide text on a terminal `\u{N}`. Never fails; [`unescape`] is its inverse.
@@ -81,6 +83,43 @@ pub fn unescape(text: &str) -> Option<Vec<u8>> {
     }
     out.extend_from_slice(rest.as_bytes());
     Some(out)
+}
+
+/// Content of a file as it is, escaped only where it is stored or shown.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Text(Vec<u8>);
+
+impl Text {
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl<T: Into<Vec<u8>>> From<T> for Text {
+    fn from(bytes: T) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", escape(&self.0))
+    }
+}
+
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&escape(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        unescape(&text).map(Self).ok_or_else(|| serde::de::Error::custom("malformed escape"))
+    }
 }
 
 /// Lower-case hexadecimal of `bytes`.

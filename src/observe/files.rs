@@ -171,9 +171,9 @@ fn see(root: &Root, knowledge: &Knowledge, path: &RootedPath, kind: FileKind, lo
     file.state = FileState::Present(snapshot.meta().clone());
     file.digests = DIGESTS.iter().map(|algorithm| Digest::of(*algorithm, bytes)).collect();
     if look == Look::Text {
-        file.text = Some(text::escape(bytes));
+        file.text = Some(bytes.into());
     } else if look == Look::Redacted {
-        file.text = Some(text::escape(&parse::redacted(path, bytes)));
+        file.text = Some(parse::redacted(path, bytes).into());
     } else {
         let parsed = parse::binary(bytes, knowledge);
         file.elf = parsed.elf;

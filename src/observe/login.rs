@@ -57,7 +57,7 @@ pub fn observe(root: &RootFacts) -> LoginFacts {
     facts
 }
 
-fn text(root: &RootFacts, path: &str, facts: &mut LoginFacts) -> Option<Vec<u8>> {
+fn text<'a>(root: &'a RootFacts, path: &str, facts: &mut LoginFacts) -> Option<&'a [u8]> {
     let file = root.files.get(&RootedPath::new(path)?);
     let bytes = file.and_then(crate::facts::FileFacts::text_bytes);
     if bytes.is_none() {
@@ -84,7 +84,7 @@ mod tests {
         let mut root = RootFacts::default();
         for (path, text) in files {
             let mut file = FileFacts::new(FileState::Missing);
-            file.text = Some(escape(text.as_bytes()));
+            file.text = Some((*text).into());
             root.files.files.insert(RootedPath::new(path).unwrap(), file);
         }
         root

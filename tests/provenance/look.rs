@@ -48,7 +48,7 @@ fn read(root: &Root, path: &RootedPath) -> FileFacts {
                 Ok(snapshot) => {
                     facts.digests = [Algorithm::Md5, Algorithm::Sha256].map(|a| Digest::of(a, snapshot.bytes())).into();
                     if path.as_bytes().starts_with(b"/etc/") {
-                        facts.text = Some(sshproof::model::text::escape(snapshot.bytes()));
+                        facts.text = Some(snapshot.bytes().into());
                     }
                 }
                 Err(ReadProblem::NotRegular(_)) if is_directory => {}

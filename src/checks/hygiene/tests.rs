@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::facts::login::{Account, Group};
 use crate::facts::{LoginFacts, Role};
-use crate::model::{FileKind, Severity, Timestamp, Verdict, text};
+use crate::model::{FileKind, Severity, Timestamp, Verdict};
 
 /// Path, role, kind, mode: as Debian 12 installs them.
 const STOCK: &[(&str, Role, FileKind, u32)] = &[
@@ -39,11 +39,7 @@ fn meta(kind: FileKind, mode: u32) -> Meta {
 }
 
 fn file(role: Role, state: FileState, content: Option<&str>) -> FileFacts {
-    FileFacts {
-        roles: BTreeSet::from([role]),
-        text: content.map(|content| text::escape(content.as_bytes())),
-        ..FileFacts::new(state)
-    }
+    FileFacts { roles: BTreeSet::from([role]), text: content.map(Into::into), ..FileFacts::new(state) }
 }
 
 fn stock() -> RootFacts {

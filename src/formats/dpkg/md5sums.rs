@@ -27,10 +27,11 @@ impl Sum<'_> {
 pub fn parse(bytes: &[u8]) -> (Vec<Sum<'_>>, Problems) {
     let mut problems = Problems::default();
     let mut sums = Vec::new();
+    let nul = memchr::memchr(0, bytes);
     for (number, line) in lines(bytes) {
         match sum(line) {
-            Some(sum) => sums.push(sum),
-            None => problems.note(number, "is not an MD5, two blanks and a path"),
+            Some(sum) if nul.is_none() || !sum.path.contains(&0) => sums.push(sum),
+            _ => problems.note(number, "is not an MD5, two blanks and a path"),
         }
     }
     if !bytes.is_empty() && !bytes.ends_with(b"\n") {
@@ -46,7 +47,7 @@ fn sum(line: &[u8]) -> Option<Sum<'_>> {
     while let Some(rest) = path.strip_prefix(b"/") {
         path = rest;
     }
-    (!path.is_empty() && !path.contains(&0) && !hex.contains(&b' ')).then_some(Sum { path, hex })
+    (!path.is_empty() && !hex.contains(&b' ')).then_some(Sum { path, hex })
 }
 
 #[cfg(test)]

@@ -1,15 +1,13 @@
 //! Where configuration text comes from. The observer asks through it which files it has to read; the check asks
 //! through it what they say.
 
-use std::borrow::Cow;
-
 use crate::model::{Meta, RootedPath};
 
 /// What is known of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen<'a> {
     /// A regular file with this content.
-    Text(Cow<'a, [u8]>),
+    Text(&'a [u8]),
     /// It is there and is no readable regular file, or its content was not kept; why, in one sentence.
     Opaque(String),
     /// It is not there.

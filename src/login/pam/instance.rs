@@ -55,7 +55,7 @@ pub struct Binder<'a> {
 /// Where pam_duo looks for its configuration: Debian's build, and upstream's packages.
 pub const DUO_CONFS: [&str; 2] = ["/etc/security/pam_duo.conf", "/etc/duo/pam_duo.conf"];
 
-impl Binder<'_> {
+impl<'a> Binder<'a> {
     /// What `handler` may answer.
     pub fn bind(&mut self, handler: &Handler) -> Vec<Alternative> {
         let HandlerKind::Module { module, arguments } = &handler.kind else { return Vec::new() };
@@ -252,10 +252,10 @@ impl Binder<'_> {
         }
     }
 
-    fn text(&mut self, path: &[u8]) -> Seen<'static> {
+    fn text(&mut self, path: &[u8]) -> Seen<'a> {
         let Some(path) = RootedPath::new(path) else { return Seen::Missing };
         match self.files.text(&path) {
-            Seen::Text(bytes) => Seen::Text(bytes.into_owned().into()),
+            Seen::Text(bytes) => Seen::Text(bytes),
             Seen::Opaque(reason) => Seen::Opaque(reason),
             Seen::Missing => Seen::Missing,
             Seen::Unasked => {

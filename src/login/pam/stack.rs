@@ -140,7 +140,7 @@ struct Scope<'a> {
     level: usize,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn load_all(&mut self) -> Result<(), Refused> {
         if DIRECTORIES.iter().any(|dir| self.is_directory(dir)) {
             let service = self.service.clone();
@@ -213,7 +213,7 @@ impl Reader<'_> {
     }
 
     /// The file that libpam opens for `name`; `None` if there is none. `from` is the line that includes it.
-    fn open(&mut self, name: &[u8], from: Option<&Place>) -> Option<(RootedPath, Vec<u8>)> {
+    fn open(&mut self, name: &[u8], from: Option<&Place>) -> Option<(RootedPath, &'a [u8])> {
         let candidates: Vec<RootedPath> = if name.first() == Some(&b'/') {
             RootedPath::new(name).into_iter().collect()
         } else {
@@ -246,7 +246,7 @@ impl Reader<'_> {
                         return None;
                     }
                     self.out.read.insert(path.clone());
-                    return Some((path, bytes.into_owned()));
+                    return Some((path, bytes));
                 }
             }
         }

@@ -181,7 +181,7 @@ fn search_lists<'a>(
 ) -> Owners<'a> {
     // Where a file was diverted to, its owner still lists it under its old name.
     let old_names = diversions.iter().filter(|diversion| asked.file(&diversion.to).is_some()).map(|d| &d.from);
-    let wanted = Wanted::new(asked.files.files.keys().chain(old_names));
+    let wanted = Wanted::new(asked.paths().chain(old_names));
     let mut owners = Owners::new();
     let mut elsewhere: Vec<(&[u8], RootedPath)> = Vec::new();
     for stem in lists {
@@ -190,7 +190,7 @@ fn search_lists<'a>(
         for line in wanted.find(snapshot.bytes()) {
             let Some(recorded) = RootedPath::new(line) else { continue };
             let real = place_of(&asked.aliases.normalise(&recorded), split_stem(stem).0, diversions);
-            if let Some(file) = asked.file(&real) {
+            if let Some(file) = asked.path(&real) {
                 owners.entry(*stem).or_default().push((file.clone(), recorded));
             } else if elsewhere.len() < MAX_ELSEWHERE {
                 elsewhere.push((*stem, recorded));

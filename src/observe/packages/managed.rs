@@ -104,7 +104,7 @@ fn observe_pam(asked: &Asked<'_>, unowned: &[RootedPath], out: &mut Out) {
 }
 
 fn compared(facts: &FileFacts) -> Option<Digest> {
-    pam_auth_update::without_blocks(&facts.text_bytes()?).map(|kept| md5_of(&kept))
+    pam_auth_update::without_blocks(facts.text_bytes()?).map(|kept| md5_of(&kept))
 }
 
 /// Digests of earlier versions kept; OpenSSH's file lists 90.

@@ -12,9 +12,9 @@ mod status_d;
 
 use std::collections::BTreeMap;
 
-use crate::facts::{FileTable, ObservationGap, PackageFacts};
+use crate::facts::{FileFacts, FileTable, Look, ObservationGap, PackageFacts, Role};
 use crate::host::root::Root;
-use crate::model::RootedPath;
+use crate::model::{FileKind, RootedPath};
 
 use aliases::Aliases;
 use out::Out;
@@ -25,7 +25,7 @@ use out::Out;
 pub fn observe(root: &Root, files: &FileTable) -> (PackageFacts, Vec<ObservationGap>) {
     let mut out = Out::default();
     let asked = Asked::new(root, files, &mut out);
-    for path in files.files.keys() {
+    for path in asked.paths() {
         out.facts.records.entry(path.clone()).or_default();
     }
     dpkg::observe(&asked, &mut out);
@@ -59,6 +59,17 @@ impl<'a> Asked<'a> {
         canonical.or_else(|| self.by_normal.get(normal).copied())
     }
 
+    /// The paths whose owner is asked for. Of a directory nobody records a digest and every package lists some, so that
+    /// it counts only where a rule looks at the directory itself.
+    fn paths(&self) -> impl Iterator<Item = &'a RootedPath> + use<'a> {
+        self.files.files.iter().filter(|(_, file)| is_asked(file)).map(|(path, _)| path)
+    }
+
+    /// The path under which the file with this normal path was looked at, if its owner is asked for.
+    fn path(&self, normal: &RootedPath) -> Option<&'a RootedPath> {
+        self.file(normal).filter(|path| self.files.files.get(*path).is_some_and(is_asked))
+    }
+
     /// The files of code that are there.
     fn code(&self) -> impl Iterator<Item = &'a RootedPath> + use<'a> {
         let present = self.files.files.iter().filter(|(_, file)| file.meta().is_some());
@@ -69,4 +80,9 @@ impl<'a> Asked<'a> {
     fn has_orphans(&self, out: &Out) -> bool {
         self.code().any(|path| out.facts.records.get(path).is_none_or(Vec::is_empty))
     }
+}
+
+fn is_asked(file: &FileFacts) -> bool {
+    file.meta().is_none_or(|meta| meta.kind != FileKind::Directory)
+        || (file.roles.contains(&Role::Indicator) && file.looks.contains(&Look::Inode))
 }

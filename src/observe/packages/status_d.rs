@@ -17,7 +17,7 @@ pub(super) fn observe(asked: &Asked<'_>, out: &mut Out) {
         return;
     }
     let names = names.unwrap_or_default();
-    let wanted = Wanted::new(asked.files.files.keys());
+    let wanted = Wanted::new(asked.paths());
     // Packages of configuration and data alone may come without one too.
     let mut without_sums = Vec::new();
     for name in names.iter().filter(|name| !name.ends_with(b".md5sums")) {
@@ -36,7 +36,7 @@ pub(super) fn observe(asked: &Asked<'_>, out: &mut Out) {
             out.problems(&sums_path, &problems);
             let Some(sum) = sum.first() else { continue };
             let Some(recorded) = RootedPath::root().join(sum.path) else { continue };
-            if let Some(file) = asked.file(&asked.aliases.normalise(&recorded)) {
+            if let Some(file) = asked.path(&asked.aliases.normalise(&recorded)) {
                 claims.push((file.clone(), recorded, sum.digest()));
             }
         }

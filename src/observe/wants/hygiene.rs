@@ -149,7 +149,7 @@ mod tests {
             ino: 1,
         };
         let mut file = FileFacts::new(FileState::Present(meta));
-        file.text = Some(text::escape(content.as_bytes()));
+        file.text = Some(content.into());
         file.looks.insert(Look::Text);
         file.roles.insert(Role::SshdConfig);
         root.files.files.insert(RootedPath::new(name).unwrap(), file);

@@ -101,7 +101,7 @@ mod tests {
         };
         for (path, content) in files {
             let mut file = file(FileKind::Regular, Look::Text);
-            file.text = Some((*content).to_owned());
+            file.text = Some((*content).into());
             root.files.files.insert(RootedPath::new(path).unwrap(), file);
         }
         for (path, names) in directories {

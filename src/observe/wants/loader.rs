@@ -27,7 +27,7 @@ pub(super) enum Known<T> {
 }
 
 /// The text of a file.
-pub(super) fn text(files: &FileTable, path: &RootedPath, role: Role) -> Known<Vec<u8>> {
+pub(super) fn text<'a>(files: &'a FileTable, path: &RootedPath, role: Role) -> Known<&'a [u8]> {
     let pending = || Known::Pending(Want { path: path.clone(), role, look: Look::Text });
     let Some(file) = files.get(path) else { return pending() };
     match &file.state {
@@ -97,7 +97,7 @@ pub(super) enum Family {
 
 /// A loader and what it searches by default.
 #[derive(Clone, Debug)]
-pub(super) struct Loader {
+pub(super) struct Loader<'a> {
     pub(super) family: Family,
     /// As the program spells it.
     pub(super) path: RootedPath,
@@ -110,16 +110,16 @@ pub(super) struct Loader {
     pub(super) directories: Vec<RootedPath>,
     /// What `$LIB` stands for.
     pub(super) lib: Option<Vec<u8>>,
-    cache: Option<Vec<u8>>,
+    cache: Option<&'a [u8]>,
     /// What of its configuration could not be read.
     pub(super) problems: Vec<String>,
 }
 
-impl Loader {
+impl<'a> Loader<'a> {
     /// The loader at `path`, which a program with `record` names as its interpreter. Wishes go into `wants`; without
     /// its configuration there is no answer yet.
     pub(super) fn find(
-        files: &FileTable,
+        files: &'a FileTable,
         path: &RootedPath,
         record: &ElfRecord,
         wants: &mut BTreeSet<Want>,
@@ -152,7 +152,7 @@ impl Loader {
 
     fn configure_glibc(
         &mut self,
-        files: &FileTable,
+        files: &'a FileTable,
         own: Option<&ElfRecord>,
         wants: &mut BTreeSet<Want>,
     ) -> Option<()> {
@@ -171,7 +171,7 @@ impl Loader {
             }
             Known::Absent => {}
             Known::Lost(reason) => self.problems.push(reason),
-            Known::Here(bytes) => match LdCache::parse(&bytes, self.big_endian) {
+            Known::Here(bytes) => match LdCache::parse(bytes, self.big_endian) {
                 Ok(_) => self.cache = Some(bytes),
                 // ld.so goes on without it, and so do we; that it is damaged is worth telling.
                 Err(problem) => self.problems.push(format!("`{path}` {problem}")),
@@ -189,10 +189,10 @@ impl Loader {
                 return None;
             }
             Known::Here(list) => list,
-            Known::Absent => b"/lib:/usr/local/lib:/usr/lib".to_vec(),
+            Known::Absent => &b"/lib:/usr/local/lib:/usr/lib"[..],
             Known::Lost(reason) => {
                 self.problems.push(reason);
-                Vec::new()
+                &[]
             }
         };
         self.directories = list.split(|byte| matches!(byte, b'\n' | b':')).filter_map(RootedPath::new).collect();
@@ -201,7 +201,7 @@ impl Loader {
 
     /// What the cache offers for `name`: paths for certain processors first, then the one for all, which the flag marks.
     pub(super) fn cached(&self, name: &[u8]) -> Vec<(RootedPath, bool)> {
-        let Some(Ok(cache)) = self.cache.as_ref().map(|bytes| LdCache::parse(bytes, self.big_endian)) else {
+        let Some(Ok(cache)) = self.cache.map(|bytes| LdCache::parse(bytes, self.big_endian)) else {
             return Vec::new();
         };
         let flags = cache_flags(self.machine, self.bits, self.big_endian);

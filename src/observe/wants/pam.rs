@@ -153,7 +153,7 @@ mod tests {
                 let file = root.files.files.entry(want.path.clone()).or_insert_with(|| FileFacts::new(state));
                 file.looks.insert(want.look);
                 if matches!(want.look, Look::Text | Look::Redacted) {
-                    file.text = text.map(|text| crate::model::text::escape(text.as_bytes()));
+                    file.text = text.map(Into::into);
                 }
             }
             all.extend(new);

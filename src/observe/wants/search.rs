@@ -64,7 +64,7 @@ enum Step {
 
 struct Search<'a> {
     files: &'a FileTable,
-    loader: &'a Loader,
+    loader: &'a Loader<'a>,
     name: &'a [u8],
     found: Vec<RootedPath>,
     wants: BTreeSet<Want>,

@@ -68,7 +68,7 @@ mod tests {
             dev: 1,
             ino: 1,
         }));
-        file.text = Some(config.to_owned());
+        file.text = Some(config.into());
         let mut root = RootFacts::default();
         root.files.files.insert(path("/etc/ssh/sshd_config"), file);
         root.servers.push(ServerFacts {
