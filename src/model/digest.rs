@@ -94,6 +94,12 @@ impl Digest {
         }
     }
 
+    /// The MD5 digest of each of `contents`: cheaper together than one by one.
+    #[must_use]
+    pub fn md5_of_each(contents: &[&[u8]]) -> Vec<Self> {
+        super::md5::all(contents).into_iter().map(Self::Md5).collect()
+    }
+
     /// The digest that `hex` (either case) names.
     #[must_use]
     pub fn from_hex(algorithm: Algorithm, hex: &str) -> Option<Self> {

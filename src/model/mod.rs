@@ -7,6 +7,7 @@ pub mod finding;
 pub mod gap;
 pub mod inode;
 pub mod limits;
+mod md5;
 pub mod path;
 pub mod report;
 pub mod subject;

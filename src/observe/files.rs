@@ -17,9 +17,8 @@ const MAX_TEXT: u64 = 16 << 20;
 /// Names taken from one directory.
 const MAX_ENTRIES: usize = 65_536;
 
-/// Digests taken of every file that is read: SHA-256 is the evidence, MD5 is what dpkg records, SHA-1 what indicators
-/// were published as.
-const DIGESTS: [Algorithm; 3] = [Algorithm::Sha256, Algorithm::Md5, Algorithm::Sha1];
+/// Content that is held at once, so that its MD5 can be taken side by side, in bytes; a file may be larger.
+const HELD: usize = 6 << 20;
 
 /// Looks at paths beneath one root and remembers what it resolved.
 pub struct Looker<'a> {
@@ -28,6 +27,15 @@ pub struct Looker<'a> {
     directories: BTreeMap<RootedPath, Result<RootedPath, PathProblem>>,
     deadline: Option<Instant>,
     bytes_read: u64,
+    held: Vec<Held>,
+}
+
+/// Content that was read and not yet looked at.
+struct Held {
+    /// Canonical.
+    path: RootedPath,
+    look: Look,
+    snapshot: Snapshot,
 }
 
 /// The deadline passed before every wanted path was looked at.
@@ -41,7 +49,7 @@ impl<'a> Looker<'a> {
     /// A looker that has seen nothing yet.
     #[must_use]
     pub const fn new(root: &'a Root, knowledge: &'a Knowledge, deadline: Option<Instant>) -> Self {
-        Self { root, knowledge, directories: BTreeMap::new(), deadline, bytes_read: 0 }
+        Self { root, knowledge, directories: BTreeMap::new(), deadline, bytes_read: 0, held: Vec::new() }
     }
 
     /// Content bytes read so far.
@@ -74,11 +82,16 @@ impl<'a> Looker<'a> {
         let wanted = by_path.len();
         for (done, (path, (roles, looks))) in by_path.into_iter().enumerate() {
             if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                self.look_at_held(table);
                 return Err(TimeUp { left: wanted.saturating_sub(done) });
             }
             self.look(&path, &roles, &looks, table);
+            if self.held.iter().map(|held| held.snapshot.bytes().len()).sum::<usize>() >= HELD {
+                self.look_at_held(table);
+            }
             seen(&path);
         }
+        self.look_at_held(table);
         Ok(wanted > 0)
     }
 
@@ -105,10 +118,24 @@ impl<'a> Looker<'a> {
         file.roles.extend(roles);
         if let Some(kind) = file.meta().map(|meta| meta.kind) {
             for look in looks.difference(&file.looks.clone()) {
-                self.bytes_read += see(self.root, self.knowledge, &real, kind, *look, file);
+                if let Some(snapshot) = see(self.root, &real, kind, *look, file) {
+                    self.bytes_read += u64::try_from(snapshot.bytes().len()).unwrap_or(u64::MAX);
+                    self.held.push(Held { path: real.clone(), look: *look, snapshot });
+                }
             }
         }
         file.looks.extend(looks);
+    }
+
+    fn look_at_held(&mut self, table: &mut FileTable) {
+        let held = std::mem::take(&mut self.held);
+        let contents: Vec<&[u8]> = held.iter().map(|held| held.snapshot.bytes()).collect();
+        let md5s = Digest::md5_of_each(&contents);
+        for (held, md5) in held.iter().zip(md5s) {
+            if let Some(file) = table.files.get_mut(&held.path) {
+                record(held, md5, self.knowledge, file);
+            }
+        }
     }
 
     /// A symbolic link that dangles or loops is there, though what it names is not.
@@ -137,10 +164,10 @@ impl<'a> Looker<'a> {
     }
 }
 
-/// Looks at what stands at the canonical `path`; the number of content bytes read.
-fn see(root: &Root, knowledge: &Knowledge, path: &RootedPath, kind: FileKind, look: Look, file: &mut FileFacts) -> u64 {
+/// Looks at what stands at the canonical `path`; its content, if that is wanted and can be read.
+fn see(root: &Root, path: &RootedPath, kind: FileKind, look: Look, file: &mut FileFacts) -> Option<Snapshot> {
     let limit = match look {
-        Look::Inode => return 0,
+        Look::Inode => return None,
         Look::Entries => {
             if kind == FileKind::Directory {
                 match root.list(path, MAX_ENTRIES) {
@@ -154,33 +181,37 @@ fn see(root: &Root, knowledge: &Knowledge, path: &RootedPath, kind: FileKind, lo
                     Err(problem) => file.problem = Some(problem.to_string()),
                 }
             }
-            return 0;
+            return None;
         }
         Look::Text | Look::Redacted => MAX_TEXT,
         Look::Binary => MAX_BINARY,
     };
-    let snapshot = match Snapshot::read(root, path, limit) {
-        Ok(snapshot) => snapshot,
+    match Snapshot::read(root, path, limit) {
+        Ok(snapshot) => Some(snapshot),
         Err(problem) => {
             file.problem = Some(problem.to_string());
-            return 0;
+            None
         }
-    };
-    let bytes = snapshot.bytes();
+    }
+}
+
+/// Records what the content says. SHA-256 is the evidence, MD5 is what dpkg records, SHA-1 what indicators were published
+/// as.
+fn record(held: &Held, md5: Digest, knowledge: &Knowledge, file: &mut FileFacts) {
+    let bytes = held.snapshot.bytes();
     // The inode that was read, should somebody have replaced the file since it was first looked at.
-    file.state = FileState::Present(snapshot.meta().clone());
-    file.digests = DIGESTS.iter().map(|algorithm| Digest::of(*algorithm, bytes)).collect();
-    if look == Look::Text {
+    file.state = FileState::Present(held.snapshot.meta().clone());
+    file.digests = vec![Digest::of(Algorithm::Sha256, bytes), md5, Digest::of(Algorithm::Sha1, bytes)];
+    if held.look == Look::Text {
         file.text = Some(bytes.into());
-    } else if look == Look::Redacted {
-        file.text = Some(parse::redacted(path, bytes).into());
+    } else if held.look == Look::Redacted {
+        file.text = Some(parse::redacted(&held.path, bytes).into());
     } else {
         let parsed = parse::binary(bytes, knowledge);
         file.elf = parsed.elf;
         file.hits = parsed.hits;
         file.problem = parsed.problem;
     }
-    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

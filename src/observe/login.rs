@@ -13,7 +13,7 @@ const OWN_SOURCES: [&[u8]; 4] = [b"files", b"compat", b"systemd", b"altfiles"];
 pub fn observe(root: &RootFacts) -> LoginFacts {
     let mut facts = LoginFacts::default();
     if let Some(bytes) = text(root, "/etc/passwd", &mut facts) {
-        let (entries, problems) = accounts::passwd(&bytes);
+        let (entries, problems) = accounts::passwd(bytes);
         facts.accounts = entries
             .iter()
             .map(|entry| Account {
@@ -29,7 +29,7 @@ pub fn observe(root: &RootFacts) -> LoginFacts {
         }
     }
     if let Some(bytes) = text(root, "/etc/group", &mut facts) {
-        let (entries, problems) = accounts::group(&bytes);
+        let (entries, problems) = accounts::group(bytes);
         facts.groups = entries
             .iter()
             .map(|entry| Group {
@@ -45,7 +45,7 @@ pub fn observe(root: &RootFacts) -> LoginFacts {
     // Without the file glibc takes `files` alone.
     let switch = RootedPath::new("/etc/nsswitch.conf").and_then(|path| root.files.get(&path)?.text_bytes());
     if let Some(bytes) = switch {
-        for database in nsswitch::parse(&bytes).0 {
+        for database in nsswitch::parse(bytes).0 {
             if [&b"passwd"[..], b"group", b"initgroups"].contains(&database.name) {
                 let others = database.services.iter().filter(|service| !OWN_SOURCES.contains(service));
                 facts.directories.extend(others.map(|service| escape(service)));

@@ -158,20 +158,40 @@ fn look_until_nothing_is_wanted(
     progress: &mut dyn FnMut(Progress<'_>),
 ) {
     for _ in 0..MAX_ROUNDS {
-        let wants = wants::all(facts, knowledge);
-        match looker.fulfil(wants, &mut facts.files, &mut |path| progress(Progress::File(path))) {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(files::TimeUp { left }) => {
-                stopped(
-                    facts,
-                    &format!("the time allowed for the scan was over, {left} wanted files were not looked at"),
-                );
-                return;
+        let mut learned = false;
+        for wants in wants::ALL {
+            match look_for(wants, looker, facts, knowledge, progress) {
+                Ok(some) => learned |= some,
+                Err(files::TimeUp { left }) => {
+                    let reason =
+                        format!("the time allowed for the scan was over, {left} wanted files were not looked at");
+                    stopped(facts, &reason);
+                    return;
+                }
             }
+        }
+        if !learned {
+            return;
         }
     }
     stopped(facts, &format!("files wanted further files {MAX_ROUNDS} times over, the rest was not looked at"));
+}
+
+/// Asks one until it wants nothing new, or for [`MAX_ROUNDS`]; whether anything was learned.
+fn look_for(
+    wants: wants::Wants,
+    looker: &mut Looker<'_>,
+    facts: &mut RootFacts,
+    knowledge: &Knowledge,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<bool, files::TimeUp> {
+    for round in 0..MAX_ROUNDS {
+        let wanted = wants(facts, knowledge);
+        if !looker.fulfil(wanted, &mut facts.files, &mut |path| progress(Progress::File(path)))? {
+            return Ok(round > 0);
+        }
+    }
+    Ok(true)
 }
 
 /// Every check misses something then.
@@ -186,7 +206,7 @@ fn identify(facts: &mut RootFacts) {
     let text = |path: &str| facts.files.get(&RootedPath::new(path)?)?.text_bytes();
     let release = text("/etc/os-release").or_else(|| text("/usr/lib/os-release"));
     let hostname = text("/etc/hostname").map(|name| escape(name.trim_ascii())).unwrap_or_default();
-    facts.os_release = release.map(|bytes| os_release::parse(&bytes)).unwrap_or_default();
+    facts.os_release = release.map(os_release::parse).unwrap_or_default();
     facts.hostname = hostname;
     // An empty directory, or one level too high: nothing found there means nothing.
     if facts.os_release.is_empty() && facts.servers.is_empty() {

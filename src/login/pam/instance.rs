@@ -220,7 +220,7 @@ impl<'a> Binder<'a> {
                 Test::Fixed(Answer::Unknown)
             }
             Seen::Text(bytes) => {
-                Test::Access(AccessTable::parse(&bytes, Separators { fields: &fields, lists: &lists, group_names }))
+                Test::Access(AccessTable::parse(bytes, Separators { fields: &fields, lists: &lists, group_names }))
             }
             // The module answers `abort`, which fails unless the control says otherwise.
             Seen::Missing | Seen::Opaque(_) | Seen::Unasked => Test::Fixed(Answer::Unknown),
@@ -236,7 +236,7 @@ impl<'a> Binder<'a> {
         let answers: Vec<Answer> = paths
             .iter()
             .map(|path| match self.text(path) {
-                Seen::Text(bytes) => judge(Some(duo::parse(&bytes))),
+                Seen::Text(bytes) => judge(Some(duo::parse(bytes))),
                 Seen::Missing => judge(None),
                 Seen::Opaque(_) => Answer::Unknown,
                 Seen::Unasked => {

@@ -104,7 +104,7 @@ mod tests {
             key_shown: false,
         };
         let value = |name: &[u8]| arguments.iter().find_map(|a| a.as_bytes().strip_prefix(name).map(<[u8]>::to_vec));
-        let seen = content.map_or(Seen::Missing, |text| Seen::Text(text.as_bytes().into()));
+        let seen = content.map_or(Seen::Missing, |text| Seen::Text(text.as_bytes()));
         let list = ListFile::new(&value, &seen);
         assert_eq!(list.map(|list| list.answer(&connection)), expected, "{arguments:?}");
     }

@@ -174,7 +174,7 @@ impl<'a> Reader<'a> {
     /// Loads `name` as a service of its own; whether there was a file.
     fn load_service(&mut self, name: &[u8]) -> Result<bool, Refused> {
         let Some((path, bytes)) = self.open(name, None) else { return Ok(false) };
-        let file = pam::parse(&bytes);
+        let file = pam::parse(bytes);
         self.read_file(&path, &file, Scope { service: name, only: None, depth: 0, level: 0 })?;
         Ok(true)
     }
@@ -183,7 +183,7 @@ impl<'a> Reader<'a> {
     fn reads_include_all(&self) -> bool {
         let Some(path) = RootedPath::new("/etc/os-release") else { return true };
         let Seen::Text(bytes) = self.files.text(&path) else { return true };
-        let release = os_release::parse(&bytes);
+        let release = os_release::parse(bytes);
         let family = ["ID", "ID_LIKE"].iter().filter_map(|key| release.get(*key));
         let words: Vec<&str> = family.flat_map(|value| value.split(' ')).collect();
         words.is_empty() || words.iter().any(|word| ["debian", "ubuntu"].contains(word))
@@ -194,7 +194,7 @@ impl<'a> Reader<'a> {
         let Some((path, bytes)) = self.open(b"/etc/pam.conf", None) else {
             return Err(Refused("there is neither a directory of PAM service files nor `/etc/pam.conf`".to_owned()));
         };
-        let file = pam::parse_conf(&bytes);
+        let file = pam::parse_conf(bytes);
         self.read_file(&path, &file, Scope { service: b"", only: None, depth: 0, level: 0 })
     }
 
@@ -202,7 +202,7 @@ impl<'a> Reader<'a> {
     fn note_unread_conf(&mut self) {
         let Some(path) = RootedPath::new("/etc/pam.conf") else { return };
         let Seen::Text(bytes) = self.files.text(&path) else { return };
-        let line = pam::parse_conf(&bytes)
+        let line = pam::parse_conf(bytes)
             .lines
             .into_iter()
             .find(|line| line.service.as_ref().is_some_and(|service| service.eq_ignore_ascii_case(&self.service)));
@@ -372,7 +372,7 @@ impl<'a> Reader<'a> {
             return refuse(self, text, true);
         }
         match self.open(target, Some(place)) {
-            Some((path, bytes)) => self.read_file(&path, &pam::parse(&bytes), Scope { depth, ..scope }),
+            Some((path, bytes)) => self.read_file(&path, &pam::parse(bytes), Scope { depth, ..scope }),
             None => {
                 refuse(self, format!("`{}` cannot be opened, so the entry always fails", text::escape(target)), false)
             }

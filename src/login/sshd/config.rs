@@ -189,7 +189,7 @@ impl Loader<'_> {
                 unreadable(format!("the file is larger than {MAX_BYTES} bytes"), false);
                 Vec::new()
             }
-            Seen::Text(bytes) => sshd_config::parse(&bytes, self.config.dialect),
+            Seen::Text(bytes) => sshd_config::parse(bytes, self.config.dialect),
             // A directory opens and reads as an empty file.
             Seen::Opaque(_) if matches!(self.tree.names(path), Names::Listed(_)) => Vec::new(),
             Seen::Opaque(reason) => {

@@ -250,7 +250,7 @@ impl<'a> Walk<'a> {
                 self.gaps.insert(Gap::mandatory(Subject::file(&path), reason));
                 Vec::new()
             }
-            Known::Here(list) => preload::names(&list),
+            Known::Here(list) => preload::names(list),
         }
     }
 }

@@ -85,7 +85,7 @@ fn names_in(root: &RootFacts, path: &str) -> impl Iterator<Item = RootedPath> {
 fn homes_of_root(root: &RootFacts) -> BTreeSet<RootedPath> {
     let passwd =
         RootedPath::new("/etc/passwd").and_then(|path| root.files.get(&path)?.text_bytes()).unwrap_or_default();
-    let (accounts, _) = accounts::passwd(&passwd);
+    let (accounts, _) = accounts::passwd(passwd);
     let homes = accounts.iter().filter(|account| account.uid == 0).filter_map(|account| RootedPath::new(account.home));
     homes.chain(RootedPath::new("/root")).filter(|home| *home != RootedPath::root()).collect()
 }

@@ -48,7 +48,7 @@ impl Walk {
                     walk.gaps.insert(Gap::noted(Subject::file(&path), reason));
                 }
                 Known::Here(text) => {
-                    let included = walk.includes(root, &path, &text);
+                    let included = walk.includes(root, &path, text);
                     let fresh =
                         included.into_iter().filter(|path| seen.len() < FILE_LIMIT && seen.insert(path.clone()));
                     todo.extend(fresh.collect::<Vec<_>>());

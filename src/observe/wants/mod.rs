@@ -1,6 +1,6 @@
 //! What must be looked at next: pure functions over what is known so far.
 //!
-//! The observer asks [`all`] again after every round of looking, until nobody wants more: an sshd's ELF facts name the
+//! The observer asks [`ALL`] again after every round of looking, until nobody wants more: an sshd's ELF facts name the
 //! libraries it needs, sshd_config names what it includes, a PAM stack names its modules. Nobody else decides to open a path.
 
 pub mod closure;
@@ -18,22 +18,23 @@ use crate::facts::{Look, ObservationGap, Role, RootFacts, Want};
 use crate::knowledge::Knowledge;
 use crate::model::RootedPath;
 
-/// Everything that anybody wants, given what was seen. Repeats itself: what was looked at already is not read again.
-#[must_use]
-pub fn all(facts: &RootFacts, knowledge: &Knowledge) -> Vec<Want> {
-    let mut wants = identity();
-    wants.extend(hygiene::wants(facts, knowledge));
-    wants.extend(servers::wants(facts));
-    wants.extend(knowledge::wants(facts, knowledge));
-    wants.extend(closure::wants(facts));
-    wants.extend(ldconf::wants(facts));
-    wants.extend(nss::wants(facts));
-    wants.extend(pam::wants(facts));
-    wants.extend(sshd::wants(facts));
-    wants.sort_unstable();
-    wants.dedup();
-    wants
-}
+/// What somebody wants, given what was seen. Repeats itself: what was looked at already is not read again.
+pub type Wants = fn(&RootFacts, &Knowledge) -> Vec<Want>;
+
+/// Everybody who wants something. Each is asked until it wants nothing new, and all of them again until none does, since
+/// what one wanted may make another want more; so that who follows a long chain does not have the others asked at each
+/// link.
+pub const ALL: [Wants; 9] = [
+    |_, _| identity(),
+    |facts, _| servers::wants(facts),
+    |facts, _| sshd::wants(facts),
+    |facts, _| pam::wants(facts),
+    hygiene::wants,
+    knowledge::wants,
+    |facts, _| ldconf::wants(facts),
+    |facts, _| closure::wants(facts),
+    |facts, _| nss::wants(facts),
+];
 
 /// What was wanted and cannot be found or read, once nothing new is wanted.
 #[must_use]

@@ -49,7 +49,7 @@ pub fn wants(root: &RootFacts) -> Vec<Want> {
         Known::Absent => {}
         Known::Lost(_) => {}
         Known::Here(text) => {
-            for service in services(&text) {
+            for service in services(text) {
                 modules(root, &service, &mut wants);
             }
         }
@@ -71,9 +71,9 @@ pub fn gaps(root: &RootFacts) -> Vec<ObservationGap> {
         Known::Pending(_) | Known::Absent => Vec::new(),
         Known::Lost(reason) => vec![gap(format!("its modules are unknown: {reason}"))],
         Known::Here(text) => {
-            let (_, problems) = nsswitch::parse(&text);
+            let (_, problems) = nsswitch::parse(text);
             let lines = problems.iter().map(|line| gap(format!("line {line} cannot be read: a bracket is not closed")));
-            let paths = services(&text).into_iter().filter(|service| service.contains(&b'/'));
+            let paths = services(text).into_iter().filter(|service| service.contains(&b'/'));
             lines.chain(paths.map(|service| gap(format!("the source `{}` holds a slash", escape(&service))))).collect()
         }
     }

@@ -94,7 +94,7 @@ fn accounts_of(root: &RootFacts) -> Vec<Account> {
         shell: entry.shell.to_vec(),
         local: true,
     };
-    accounts::passwd(&text).0.into_iter().map(account).collect()
+    accounts::passwd(text).0.into_iter().map(account).collect()
 }
 
 /// Whether the directory of a module's path exists, as far as anybody knows.

@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn split_programs_are_followed() {
-        let both = "SshdSessionPath /opt/s\x5cx0aSshdAuthPath /opt/a\x5cx0a";
+        let both = "SshdSessionPath /opt/s\nSshdAuthPath /opt/a\n";
         check("OpenSSH_10.0p2", false, both, &["/opt/s", "/opt/a"]);
         check("OpenSSH_10.0p2", false, "UsePAM yes", &[]);
         check("OpenSSH_10.0p2", true, both, &[]);
