@@ -11,12 +11,13 @@
 
 mod common;
 
+use std::path::Path;
 use std::process::{Child, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use common::login::two_factor;
 use common::mimic::{self, Part, trial};
-use common::namespace::Host;
+use common::namespace::{Host, On};
 use common::report::Scan;
 
 fn main() -> ExitCode {
@@ -26,6 +27,8 @@ fn main() -> ExitCode {
         trial("a_deleted_library_is_foreign_still", parts, a_deleted_library_is_foreign_still),
         trial("a_tracer_is_named", parts, a_tracer_is_named),
         trial("the_same_bytes_again_are_no_trouble", parts, the_same_bytes_again_are_no_trouble),
+        trial("an_overlay_is_judged_by_content", parts, || judged_by_content(On::Overlay)),
+        trial("a_root_in_memory_is_judged_by_content", parts, || judged_by_content(On::Tmpfs)),
     ])
 }
 
@@ -134,6 +137,32 @@ fn the_same_bytes_again_are_no_trouble() {
         "{all:#?}"
     );
     assert_eq!(all.len(), 1);
+}
+
+/// Wherever its root lies, a clean host is clean: also after an overlay has copied a file up under a running process, which
+/// then maps another inode than its path names. A server replaced there is named as anywhere.
+fn judged_by_content(on: On) {
+    let host = Host::boot_on(two_factor(), Path::new(env!("CARGO_BIN_EXE_sshproof")), on);
+    let clean = host.start_sshd(22, &[], &["/usr/sbin/sshd"]);
+    let scan = host.scan(&[]);
+    assert_eq!(
+        (scan.code, scan.verdict("live"), scan.verdict("provenance")),
+        (0, "pass", "pass"),
+        "{}",
+        scan.troubles()
+    );
+    host.must(&["touch", "-a", "/usr/sbin/sshd"]);
+    host.must(&["chmod", "0755", "/usr/sbin/sshd", "/usr/lib/x86_64-linux-gnu/libcrypto.so.3"]);
+    let scan = host.scan(&[]);
+    assert_eq!((scan.code, scan.verdict("live")), (0, "pass"), "{}", scan.troubles());
+    host.must(&[
+        "sh",
+        "-c",
+        "cp -p /usr/sbin/sshd /usr/sbin/new; printf x >> /usr/sbin/new; mv /usr/sbin/new /usr/sbin/sshd",
+    ]);
+    let scan = host.scan(&[]);
+    assert_eq!(scan.verdict("live"), "fail", "{}", scan.troubles());
+    assert!(!codes_about(&scan, clean).is_empty());
 }
 
 struct Tracer(Child);

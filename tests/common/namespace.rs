@@ -23,7 +23,21 @@ const BOOT: &str = r#"
 set -e
 root=$1 program=$2
 mount --make-rprivate /
-mount --bind "$root" "$root"
+case $3 in
+same) mount --bind "$root" "$root" ;;
+overlay)
+    mkdir -p "$root/mnt"
+    mount -t tmpfs scratch "$root/mnt"
+    mkdir "$root/mnt/upper" "$root/mnt/work"
+    mount -t overlay -o "lowerdir=$root,upperdir=$root/mnt/upper,workdir=$root/mnt/work" overlay "$root"
+    ;;
+tmpfs)
+    mkdir -p "$root/mnt"
+    mount -t tmpfs -o mode=0755 memory "$root/mnt"
+    tar -C "$root" --one-file-system --exclude ./mnt/'*' -cf - . | tar -C "$root/mnt" -xpf -
+    root=$root/mnt
+    ;;
+esac
 mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
 mount -t tmpfs -o mode=0755,nosuid dev "$root/dev"
 mknod -m 0666 "$root/dev/null" c 1 3
@@ -49,6 +63,18 @@ echo ready
 while :; do sleep 3600 & wait $!; done
 "#;
 
+/// What a host's root lies on.
+#[derive(Clone, Copy, Debug)]
+pub enum On {
+    /// The file system of the scratch directory.
+    Same,
+    /// An overlay whose lower layer is the scratch directory and whose upper one is memory, as live images and diskless
+    /// nodes have it.
+    Overlay,
+    /// A copy in memory.
+    Tmpfs,
+}
+
 /// A running host.
 pub struct Host {
     root: Root,
@@ -64,10 +90,20 @@ impl Host {
 
     /// Boots `root` with another build of the program.
     pub fn boot_with(root: Root, program: &Path) -> Self {
+        Self::boot_on(root, program, On::Same)
+    }
+
+    /// The same with its root on another file system; what is changed in [`Host::root`] afterwards is nothing to it.
+    pub fn boot_on(root: Root, program: &Path, on: On) -> Self {
         let mut unshare = Command::new("unshare")
             .args(["-mnpuf", "--kill-child", "sh", "-c", BOOT, "boot"])
             .arg(root.path())
             .arg(program)
+            .arg(match on {
+                On::Same => "same",
+                On::Overlay => "overlay",
+                On::Tmpfs => "tmpfs",
+            })
             .env("PATH", PATH)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
