@@ -1,5 +1,7 @@
 //! The evaluator of sshd_config against the real `sshd -T -C`: seeded random configurations, every keyword that decides
-//! who may log in. `SSHPROOF_ORACLE_CASES` sets how many (default 1,500), `SSHPROOF_ORACLE_SEED` where to begin.
+//! who may log in, and whether sshd takes the configuration at all. `SSHPROOF_ORACLE_CASES` sets how many (default 1,500),
+//! `SSHPROOF_ORACLE_SEED` where to begin, `SSHPROOF_RELEASES` which other releases of the distribution are fetched and
+//! compared with as well (`bullseye,trixie,sid`).
 //!
 //! sshd is the one of the distribution's package, run within a scratch root of its own with the test's accounts; it opens
 //! no socket.
@@ -31,18 +33,25 @@ use sshproof::model::RootedPath;
 const SSHD: &str = "/usr/sbin/sshd";
 
 fn main() -> ExitCode {
-    mimic::run(vec![trial("random_configurations", &[Part::Packages], || {
-        if let Err(failed) = random_configurations() {
-            panic!("{}", failed.message().unwrap_or_default());
-        }
-    })])
+    let mut trials = vec![trial("random_configurations", &[Part::Packages], || random_configurations(Root::stock()))];
+    for release in ["bullseye", "trixie", "sid"] {
+        let name = format!("random_configurations_{release}");
+        let run = move || random_configurations(Root::of_release(release));
+        trials.push(trial(&name, &[Part::Packages, Part::Release(release)], run));
+    }
+    mimic::run(trials)
 }
 
-fn random_configurations() -> Result<(), Failed> {
+fn random_configurations(root: Root) {
+    if let Err(failed) = compare(&root) {
+        panic!("{}", failed.message().unwrap_or_default());
+    }
+}
+
+fn compare(root: &Root) -> Result<(), Failed> {
     let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
     let count = number("SSHPROOF_ORACLE_CASES", 1_500);
     let seed = number("SSHPROOF_ORACLE_SEED", 1);
-    let root = Root::stock();
     let announced = program::identify(&std::fs::read(root.join(SSHD))?).map(|program| program.version);
     let dialect = announced.as_deref().and_then(Dialect::from_banner).filter(|dialect| dialect.is_compared());
     let Some(dialect) = dialect else {
@@ -51,17 +60,18 @@ fn random_configurations() -> Result<(), Failed> {
         )
         .into());
     };
-    prepare(&root);
+    prepare(root);
     let cases: Vec<Case> = (0..count).map(|index| Case::random(seed + index)).collect();
     for case in &cases {
-        case.write(&root);
+        case.write(root);
     }
-    run_sshd(&cases, &root);
+    run_sshd(&cases, root);
 
     let mut report = String::new();
+    let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
     let (mut accepted, mut different) = (0_u64, 0_u64);
     for case in &cases {
-        let theirs = case.theirs(&root);
+        let theirs = case.theirs(root);
         let ours = case.ours(dialect);
         accepted += u64::from(theirs.is_ok());
         let difference = match (&theirs, &ours) {
@@ -72,14 +82,18 @@ fn random_configurations() -> Result<(), Failed> {
         };
         if let Some(difference) = difference {
             different += 1;
-            if different <= 5 {
+            let kind = difference.split([':', '0', '1', '2']).next().unwrap_or_default().to_owned();
+            let seen = kinds.entry(kind).or_default();
+            *seen += 1;
+            // One example of each kind says more than five of one.
+            if *seen == 1 {
                 write!(report, "\nseed {}: {difference}\n{}", case.seed, case.show())?;
             }
         }
     }
-    println!("{count} configurations, {accepted} accepted by sshd, {different} differences");
+    println!("{dialect}: {count} configurations, {accepted} accepted by sshd, {different} differences");
     if different > 0 {
-        return Err(format!("{different} of {count} differ{report}").into());
+        return Err(format!("{different} of {count} differ: {kinds:?}{report}").into());
     }
     if accepted * 10 < count * 6 {
         return Err(format!("only {accepted} of {count} accepted: the generator is too wild").into());
@@ -274,7 +288,9 @@ impl Case {
         let mut values = Values::new();
         for line in read("out").lines() {
             let (keyword, value) = line.split_once(' ').unwrap_or((line, ""));
-            values.entry(keyword.to_owned()).or_default().push(value.to_owned());
+            // Up to 8.4 sshd printed the older names; since 10.5 it prints capitals.
+            let keyword = keyword.to_ascii_lowercase().replace("acceptedkeytypes", "acceptedalgorithms");
+            values.entry(keyword).or_default().push(value.to_owned());
         }
         Ok(values)
     }
@@ -359,11 +375,12 @@ fn file(random: &mut Random, dir: &str, deep: bool) -> Vec<u8> {
 
 fn setting(random: &mut Random, in_match: bool) -> String {
     loop {
-        let (keyword, values) = random.pick(SETTINGS);
+        let side = random.one_in(4);
+        let (keyword, values) = random.pick(if side { SIDE } else { SETTINGS });
         if in_match && GLOBAL.contains(keyword) && !random.one_in(60) {
             continue;
         }
-        let value = random.pick(values);
+        let value = if side && !random.one_in(4) { &values[0] } else { random.pick(values) };
         let keyword = match random.below(6) {
             0 => keyword.to_lowercase(),
             1 => keyword.to_uppercase(),
@@ -440,6 +457,23 @@ const GLOBAL: &[&str] = &[
     "UsePrivilegeSeparation",
     "PidFile",
     "KeepAlive",
+    "Ciphers",
+    "MACs",
+    "KexAlgorithms",
+    "GSSAPIKexAlgorithms",
+    "Subsystem",
+    "MaxStartups",
+    "PerSourceMaxStartups",
+    "PerSourceNetBlockSize",
+    "SyslogFacility",
+    "FingerprintHash",
+    "VersionAddendum",
+    "SecurityKeyProvider",
+    "AddressFamily",
+    "ListenAddress",
+    "HostCertificate",
+    "ModuliFile",
+    "Compression",
 ];
 
 const YES_NO: &[&str] = &["yes", "no", "yes", "no", "Yes", "NO"];
@@ -525,7 +559,87 @@ const SETTINGS: &[(&str, &[&str])] = &[
     ("AllowTcpForwarding", &["yes", "no", "local", "all"]),
     ("UsePrivilegeSeparation", &["sandbox", "yes no"]),
     ("RSAAuthentication", YES_NO),
-    ("ClientAliveInterval", &["30", "5m"]),
+];
+
+/// Keywords that say nothing about logins, but that sshd checks. The first value is good in every release.
+const SIDE: &[(&str, &[&str])] = &[
+    ("ClientAliveInterval", &["30", "5m", "'1m 30'", "+5", "-0", "m"]),
+    (
+        "Ciphers",
+        &[
+            "aes256-ctr,aes128-gcm@openssh.com",
+            "+3des-cbc",
+            "-aes*",
+            "^chacha20-poly1305@openssh.com",
+            "aes*",
+            "none",
+            "aes256-ctr,",
+            "arcfour",
+            "rijndael-cbc@lysator.liu.se",
+        ],
+    ),
+    ("MACs", &["hmac-sha2-512-etm@openssh.com,umac-128@openssh.com", "-hmac-md5*", "+hmac-md5", "hmac-ripemd160"]),
+    (
+        "KexAlgorithms",
+        &[
+            "curve25519-sha256,curve25519-sha256@libssh.org",
+            "-diffie*",
+            "sntrup761x25519-sha512@openssh.com",
+            "+sntrup761x25519-sha512",
+            "^ecdh-sha2-nistp521",
+            "+mlkem768x25519-sha256",
+            "sntrup4591761x25519-sha512@tinyssh.org",
+            "curve25519",
+        ],
+    ),
+    ("GSSAPIKexAlgorithms", &["gss-gex-sha1-,gss-group14-sha256-", "gss-curve25519-sha256-x", "+gss-gex-sha1-"]),
+    (
+        "Subsystem",
+        &[
+            "sftp /usr/lib/openssh/sftp-server",
+            "sftp internal-sftp -f AUTHPRIV -l INFO",
+            "'a b' /bin/true",
+            "netconf",
+            "other ''",
+        ],
+    ),
+    ("MaxStartups", &["10:30:100", "100", "10:30", "10:0:100", "10:101:100", "100:30:10", "5x", "-1", "1:1:1x"]),
+    ("PerSourceMaxStartups", &["none", "5", "None", "-1"]),
+    ("PerSourceNetBlockSize", &["32:128", "24", "33", "24:129", "x", "24:x"]),
+    (
+        "IPQoS",
+        &["af21 cs1", "ef", "lowdelay throughput", "0x10", "010", "08", "256", "none", "af21 cs1 le", "va", "+8"],
+    ),
+    (
+        "RekeyLimit",
+        &["default", "default none", "1G 1h", "1.5g", "15", "16", "0", "512K 5", "1Kb", "K", "1..5", "default x"],
+    ),
+    (
+        "PermitOpen",
+        &["any", "none", "host:80", "host:80 [::1]:*", "host", "any host:1", "host:0", "a:1 any", ":1", "[a:1"],
+    ),
+    ("PermitListen", &["any", "none x", "8080", "localhost:80 *:1", "*", "a:", "70000"]),
+    ("StreamLocalBindMask", &["0177", "0", "9", "1000", "77x", "-1"]),
+    ("SyslogFacility", &["AUTH", "authpriv", "LOCAL7", "KERN", "none"]),
+    ("FingerprintHash", &["sha256", "MD5", "sha3"]),
+    ("VersionAddendum", &["none", "acme # x", "'a b'"]),
+    ("SecurityKeyProvider", &["internal", "/usr/lib/x.so"]),
+    ("LogVerbose", &["none", "kex.c:*:1000 packet.c", "none x", "a none", "''"]),
+    ("ChannelTimeout", &["none", "session:*=5m x11=1h", "session", "=5", "x=-5", "none a=1"]),
+    ("UnusedConnectionTimeout", &["none", "5m", "NONE", "x"]),
+    ("PermitTunnel", &["yes", "no", "point-to-point", "YES", "ethernet"]),
+    ("GatewayPorts", &["yes", "clientspecified", "x"]),
+    ("Compression", &["yes", "delayed", "no", "x"]),
+    ("AddressFamily", &["any", "inet", "inet6", "ipv4"]),
+    ("ListenAddress", &["0.0.0.0", "::", "[::1]:22", "127.0.0.1:2222", "127.0.0.1:0", "[::1", "[::1]x", "127.0.0.1 x"]),
+    ("HostCertificate", &["/etc/ssh/cert.pub"]),
+    ("ModuliFile", &["/etc/ssh/moduli", "moduli"]),
+    ("X11DisplayOffset", &["10", "x"]),
+    ("MaxSessions", &["10", "0"]),
+    ("RefuseConnection", YES_NO),
+    ("PAMServiceName", &["sshd", "other"]),
+    ("PerSourcePenalties", &["no", "crash:3600s authfail:5", "max-sources4:100 overflow:deny-all", "x:1", "yes min:1"]),
+    ("PerSourcePenaltyExemptList", &["10.0.0.0/8,::1", "10.0.0.1/8"]),
 ];
 
 /// Lines that are refused, skipped or read in an unexpected way.

@@ -12,7 +12,7 @@ use super::pam;
 use super::prove::{Outcome, Server, Violation, Witness, World};
 use super::sshd::{Config, Connection, Effective, Global, Origin, Problem, access};
 use crate::formats::sshd_config::address::Range;
-use crate::formats::sshd_config::{Body, Criterion, address, pattern};
+use crate::formats::sshd_config::{Body, Criterion, address, pattern, value};
 use crate::policy::{FactorCount, LoginPolicy};
 
 /// Who logs in: an account, or any name that no listed account has.
@@ -146,10 +146,7 @@ impl<'a> Exploration<'a> {
                 _ => {}
             }
         }
-        for hosts in self.access_patterns().filter_map(|glob| {
-            let sign = glob.iter().rposition(|byte| *byte == b'@')?;
-            glob.get(sign + 1..)
-        }) {
+        for hosts in self.access_patterns().filter_map(|glob| value::user_and_hosts(glob, self.config.dialect).1) {
             if let Ok(items) = address::parse_list(hosts) {
                 addresses.list(&items);
             }

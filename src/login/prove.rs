@@ -141,6 +141,7 @@ pub fn prove(server: &Server, world: World<'_>, policy: &LoginPolicy) -> Outcome
     for unasked in &config.unasked {
         outcome.unknowns.insert(format!("{unasked} was not looked at"));
     }
+    outcome.unknowns.extend(config.doubts());
     let global = match config.global() {
         Ok(global) => global,
         Err(problems) => {

@@ -35,11 +35,20 @@ impl Root {
         root
     }
 
+    /// openssh-server of another release of the distribution, from the same archive.
+    pub fn of_release(release: &str) -> Self {
+        Self::copy_of(release_base(release).as_path())
+    }
+
     /// The same with the package of `pam_google_authenticator` installed and not configured.
     pub fn with_otp_module() -> Self {
+        Self::copy_of(base())
+    }
+
+    fn copy_of(base: &Path) -> Self {
         let dir = tempfile::Builder::new().prefix("root-").tempdir_in(scratch()).unwrap();
         // "source/." copies into the directory that exists; `-a` keeps owners, modes, links and extended attributes.
-        let source = base().join(".");
+        let source = base.join(".");
         run(Command::new("cp").args(["-a", "--reflink=auto"]).arg(source).arg(dir.path()));
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         Self { dir }
@@ -206,29 +215,40 @@ fn base() -> &'static Path {
     BASE.get_or_init(|| {
         let key = Sha256::digest(format!("{PACKAGES:?}\n{}", sources()));
         let name: String = key.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        let dir = scratch().join(format!("base-{name}"));
-        // Test programs of one checkout may run side by side: one builds, the others wait.
-        let lock = fs::File::create(scratch().join("lock")).unwrap();
-        let _held = nix::fcntl::Flock::lock(lock, nix::fcntl::FlockArg::LockExclusive).map_err(|(_, e)| e).unwrap();
-        if !dir.exists() {
-            build(&dir);
-        }
-        assert_eq!(fs::metadata(&dir).unwrap().uid(), 0, "{} belongs to somebody else", dir.display());
-        dir
+        kept(&name, sources(), PACKAGES)
     })
 }
 
+/// The same of another release, with openssh alone.
+fn release_base(release: &str) -> PathBuf {
+    let archive = sources().split_whitespace().nth(1).expect("a source names its archive");
+    kept(release, &format!("deb {archive} {release} main\n"), &["openssh-server", "openssh-client"])
+}
+
+/// The root `base-{name}`, built unless it is there.
+fn kept(name: &str, sources: &str, packages: &[&str]) -> PathBuf {
+    let dir = scratch().join(format!("base-{name}"));
+    // Test programs of one checkout may run side by side: one builds, the others wait.
+    let lock = fs::File::create(scratch().join("lock")).unwrap();
+    let _held = nix::fcntl::Flock::lock(lock, nix::fcntl::FlockArg::LockExclusive).map_err(|(_, e)| e).unwrap();
+    if !dir.exists() {
+        build(&dir, sources, packages);
+    }
+    assert_eq!(fs::metadata(&dir).unwrap().uid(), 0, "{} belongs to somebody else", dir.display());
+    dir
+}
+
 /// Builds a root at `dir`, which appears whole or not at all.
-fn build(dir: &Path) {
+fn build(dir: &Path, sources: &str, packages: &[&str]) {
     let fresh = dir.with_extension("fresh");
     if fresh.exists() {
         fs::remove_dir_all(&fresh).unwrap();
     }
     let list = dir.with_extension("list");
-    fs::write(&list, sources()).unwrap();
+    fs::write(&list, sources).unwrap();
     let mut build = Command::new("mmdebstrap");
     build.args(["--quiet", "--mode=root", "--variant=essential", "--format=directory"]);
-    build.arg(format!("--include={}", PACKAGES.join(",")));
+    build.arg(format!("--include={}", packages.join(",")));
     // The root is scratch: losing it in a crash costs nothing, and syncing each file costs minutes.
     build.arg("--dpkgopt=force-unsafe-io");
     // Proxies and the like, where this machine needs them.

@@ -48,11 +48,17 @@ impl Dialect {
         Some(Self { version, distribution })
     }
 
+    /// OpenSSH 8.4 as Debian 11 ships it.
+    pub const DEBIAN_11: Self = Self { version: Version(8, 4), distribution: Distribution::Debian };
+
+    /// OpenSSH 10.0 as Debian 13 ships it.
+    pub const DEBIAN_13: Self = Self { version: Version(10, 0), distribution: Distribution::Debian };
+
     /// Whether this reading was compared with the real program over random configurations (`tests/login_sshd_oracle`).
     /// One that was not may refute but never prove.
     #[must_use]
     pub fn is_compared(self) -> bool {
-        self == Self::DEBIAN_12
+        [Self::DEBIAN_11, Self::DEBIAN_12, Self::DEBIAN_13].contains(&self)
     }
 
     /// Whether the release is `version` or later.

@@ -4,6 +4,8 @@
 //! that of sshd's own `-T` output.
 
 use super::dialect::{Dialect, Distribution, Version};
+use super::other::Other;
+use super::suite::Suite;
 
 /// Where a keyword may stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub enum Scope {
 pub enum Kind {
     /// One of these words, in any case; with the word that `-T` prints for it.
     Choice(&'static [(&'static str, &'static str)]),
+    /// One of these words, case and all.
+    Exactly(&'static [&'static str]),
     /// A time in seconds or with units.
     Time,
     /// The same, or `none`, which overrides an earlier line.
@@ -37,8 +41,6 @@ pub enum Kind {
     KeyAlgorithms,
     /// The same, signatures of plain keys only.
     SignatureAlgorithms,
-    /// A list of ciphers, MACs or key exchanges.
-    OtherAlgorithms,
     /// User patterns; lines accumulate.
     Users,
     /// Group patterns; lines accumulate.
@@ -59,8 +61,8 @@ pub enum Kind {
     Listen,
     /// A file name; lines accumulate.
     HostKey,
-    /// Has no bearing on who may log in: its value is kept as written, unchecked.
-    Unchecked,
+    /// Has no bearing on who may log in: checked, kept as written.
+    Other(Other),
     /// Known to sshd and without effect: deprecated, ignored or not compiled in.
     Ignored,
 }
@@ -91,12 +93,17 @@ impl Keyword {
     pub fn find(name: &[u8], dialect: Dialect) -> Option<(&'static Self, Scope)> {
         let name = name.to_ascii_lowercase();
         let name = std::str::from_utf8(&name).ok()?;
+        // Two keywords got these names with 8.5.
+        let renamed = ["hostbasedacceptedalgorithms", "pubkeyacceptedalgorithms"].contains(&name);
+        if renamed && !dialect.at_least(8, 5) {
+            return None;
+        }
         if let Some(keyword) = Self::known(name, dialect) {
-            return Some((keyword, keyword.scope));
+            return Some((keyword, keyword.scope_in(dialect)));
         }
         ALIASES
             .iter()
-            .filter(|(alias, _, _)| *alias == name)
+            .filter(|(alias, _, _)| *alias == name && (*alias != "skeyauthentication" || dialect.at_least(8, 7)))
             .find_map(|(_, canonical, scope)| Some((Self::known(canonical, dialect)?, *scope)))
     }
 
@@ -110,12 +117,23 @@ impl Keyword {
         })
     }
 
+    /// Where it may stand in `dialect`.
+    #[must_use]
+    pub fn scope_in(&self, dialect: Dialect) -> Scope {
+        match self.name {
+            "subsystem" if dialect.at_least(9, 5) => Scope::Match,
+            _ => self.scope,
+        }
+    }
+
     /// Its default in `dialect`.
     #[must_use]
     pub fn default_in(&self, dialect: Dialect) -> &'static str {
         match self.name {
             // Before 8.7 it was its own option; `ChallengeResponseAuthentication yes` switched it on.
             "kbdinteractiveauthentication" if !dialect.at_least(8, 7) => "no",
+            "sshdsessionpath" if dialect.distribution == Debian => "/usr/lib/openssh/sshd-session",
+            "sshdauthpath" if dialect.distribution == Debian => "/usr/lib/openssh/sshd-auth",
             _ => self.default,
         }
     }
@@ -162,7 +180,7 @@ impl Keyword {
 }
 
 use Distribution::Debian;
-use Kind::{Ignored, Integer, KeyAlgorithms, OtherAlgorithms, Path, Rest, Time, Unchecked, Word};
+use Kind::{Ignored, Integer, KeyAlgorithms, Path, Rest, Time, Word};
 use Scope::{Global, Match};
 
 /// Every keyword. Aliases stand in [`ALIASES`].
@@ -195,7 +213,7 @@ pub static KEYWORDS: &[Keyword] = &[
     of("gssapikeyexchange", Global, FLAG, "no").only(Debian),
     of("gssapistrictacceptorcheck", Global, FLAG, "yes"),
     of("gssapistorecredentialsonrekey", Global, FLAG, "no").only(Debian),
-    of("gssapikexalgorithms", Global, Unchecked, "").only(Debian),
+    of("gssapikexalgorithms", Global, Kind::Other(Other::Suite(Suite::GssKeyExchanges)), "").only(Debian),
     of("gssapiusesessioncredcache", Global, Ignored, "").only(Debian),
     of("passwordauthentication", Match, FLAG, "yes"),
     of("kbdinteractiveauthentication", Match, FLAG, "yes"),
@@ -223,19 +241,19 @@ pub static KEYWORDS: &[Keyword] = &[
     of("pidfile", Global, Path, "/run/sshd.pid"),
     of("modulifile", Global, Path, "/etc/ssh/moduli").since(8, 5),
     of("xauthlocation", Global, Path, "/usr/bin/xauth"),
-    of("ciphers", Global, OtherAlgorithms, ""),
-    of("macs", Global, OtherAlgorithms, ""),
-    of("kexalgorithms", Global, OtherAlgorithms, ""),
+    of("ciphers", Global, Kind::Other(Other::Suite(Suite::Ciphers)), ""),
+    of("macs", Global, Kind::Other(Other::Suite(Suite::Macs)), ""),
+    of("kexalgorithms", Global, Kind::Other(Other::Suite(Suite::KeyExchanges)), ""),
     of("banner", Match, Path, "none"),
     of("forcecommand", Match, Rest, "none"),
     of("chrootdirectory", Match, Word, "none"),
     of("trustedusercakeys", Match, Path, "none"),
     of("revokedkeys", Match, Path, "none"),
-    of("securitykeyprovider", Global, Unchecked, "internal").since(8, 2),
+    of("securitykeyprovider", Global, Kind::Other(Other::Word), "internal").since(8, 2),
     of("sshdsessionpath", Global, Path, "").since(9, 8),
     of("sshdauthpath", Global, Path, "").since(10, 0),
     of("authorizedprincipalsfile", Match, Word, "none"),
-    of("versionaddendum", Global, Unchecked, "none"),
+    of("versionaddendum", Global, Kind::Other(Other::Addendum), "none"),
     of("authorizedkeyscommand", Match, Kind::Command, "none"),
     of("authorizedkeyscommanduser", Match, Word, "none"),
     of("authorizedprincipalscommand", Match, Kind::Command, "none"),
@@ -246,7 +264,7 @@ pub static KEYWORDS: &[Keyword] = &[
     of("hostkeyalgorithms", Global, KeyAlgorithms, ""),
     of("pubkeyacceptedalgorithms", Match, KeyAlgorithms, ""),
     of("loglevel", Match, LOG_LEVEL, "INFO"),
-    of("syslogfacility", Global, Unchecked, "AUTH"),
+    of("syslogfacility", Global, FACILITY, "AUTH"),
     of("authorizedkeysfile", Match, Kind::Files, ".ssh/authorized_keys .ssh/authorized_keys2"),
     of("hostkey", Global, Kind::HostKey, ""),
     of("hostcertificate", Global, Kind::HostKey, ""),
@@ -257,28 +275,28 @@ pub static KEYWORDS: &[Keyword] = &[
     of("acceptenv", Match, Kind::Environment, ""),
     of("setenv", Match, Kind::SetEnvironment, "").since(7, 8),
     of("authenticationmethods", Match, Kind::Methods, "any"),
-    of("logverbose", Match, Unchecked, "").since(8, 5),
-    of("channeltimeout", Match, Unchecked, "none").since(9, 2),
-    of("subsystem", Global, Unchecked, ""),
-    of("maxstartups", Global, Unchecked, "10:30:100"),
-    of("persourcemaxstartups", Global, Unchecked, "none").since(8, 5),
-    of("persourcenetblocksize", Global, Unchecked, "32:128").since(8, 5),
-    of("persourcepenalties", Global, Unchecked, "").since(9, 8),
-    of("persourcepenaltyexemptlist", Global, Unchecked, "none").since(9, 8),
+    of("logverbose", Match, Kind::Other(Other::Verbosity), "").since(8, 5),
+    of("channeltimeout", Match, Kind::Other(Other::Timeouts), "none").since(9, 2),
+    of("subsystem", Global, Kind::Other(Other::Subsystem), ""),
+    of("maxstartups", Global, Kind::Other(Other::MaxStartups), "10:30:100"),
+    of("persourcemaxstartups", Global, Kind::Other(Other::Limit), "none").since(8, 5),
+    of("persourcenetblocksize", Global, Kind::Other(Other::NetBlock), "32:128").since(8, 5),
+    of("persourcepenalties", Global, Kind::Other(Other::Penalties), "").since(9, 8),
+    of("persourcepenaltyexemptlist", Global, Kind::Other(Other::Networks), "none").since(9, 8),
     of("permittunnel", Match, TUNNEL, "no"),
-    of("ipqos", Match, Unchecked, "lowdelay throughput"),
-    of("rekeylimit", Match, Unchecked, "0 0"),
-    of("permitopen", Match, Unchecked, "any"),
-    of("permitlisten", Match, Unchecked, "any").since(7, 8),
+    of("ipqos", Match, Kind::Other(Other::Service), "lowdelay throughput"),
+    of("rekeylimit", Match, Kind::Other(Other::Rekey), "0 0"),
+    of("permitopen", Match, Kind::Other(Other::Opens), "any"),
+    of("permitlisten", Match, Kind::Other(Other::Listens), "any").since(7, 8),
     of("permituserenvironment", Global, Word, "no"),
     of("pubkeyauthoptions", Match, Kind::PubkeyOptions, "none").since(8, 2),
-    of("fingerprinthash", Global, Unchecked, "SHA256"),
-    of("streamlocalbindmask", Match, Unchecked, "0177"),
+    of("fingerprinthash", Global, Kind::Other(Other::Last(DIGESTS)), "SHA256"),
+    of("streamlocalbindmask", Match, Kind::Other(Other::Mask), "0177"),
     // Linux has no routing domains: sshd refuses the keyword (`rdomain` in `value`).
     of("rdomain", Match, Word, "none").since(7, 7),
     // Read by the evaluator, not stored.
-    of("include", Match, Unchecked, "").since(8, 2),
-    of("match", Match, Unchecked, ""),
+    of("include", Match, Kind::Other(Other::Structure), "").since(8, 2),
+    of("match", Match, Kind::Other(Other::Structure), ""),
     // Without effect.
     of("pamauthenticationviakbdint", Global, Ignored, ""),
     of("serverkeybits", Global, Ignored, ""),
@@ -295,10 +313,25 @@ pub static KEYWORDS: &[Keyword] = &[
     of("reversemappingcheck", Global, Ignored, ""),
     of("authorizedkeysfile2", Match, Ignored, ""),
     of("useprivilegeseparation", Global, Ignored, ""),
+    of("skeyauthentication", Global, Ignored, "").until(8, 6),
 ];
 
-const TUNNEL: Kind =
-    Kind::Choice(&[("no", "no"), ("point-to-point", "point-to-point"), ("ethernet", "ethernet"), ("yes", "yes")]);
+const TUNNEL: Kind = Kind::Exactly(&["no", "point-to-point", "ethernet", "yes"]);
+const DIGESTS: &[&str] = &["md5", "sha1", "sha256", "sha384", "sha512"];
+const FACILITY: Kind = Kind::Choice(&[
+    ("daemon", "DAEMON"),
+    ("user", "USER"),
+    ("auth", "AUTH"),
+    ("authpriv", "AUTHPRIV"),
+    ("local0", "LOCAL0"),
+    ("local1", "LOCAL1"),
+    ("local2", "LOCAL2"),
+    ("local3", "LOCAL3"),
+    ("local4", "LOCAL4"),
+    ("local5", "LOCAL5"),
+    ("local6", "LOCAL6"),
+    ("local7", "LOCAL7"),
+]);
 const LOG_LEVEL: Kind = Kind::Choice(&[
     ("silent", "SILENT"),
     ("quiet", "QUIET"),
@@ -318,7 +351,6 @@ pub static ALIASES: &[(&str, &str, Scope)] = &[
     ("hostbasedacceptedkeytypes", "hostbasedacceptedalgorithms", Match),
     ("pubkeyacceptedkeytypes", "pubkeyacceptedalgorithms", Match),
     ("dsaauthentication", "pubkeyauthentication", Global),
-    ("skeyauthentication", "challengeresponseauthentication", Global),
     ("challengeresponseauthentication", "kbdinteractiveauthentication", Match),
     ("skeyauthentication", "kbdinteractiveauthentication", Match),
     ("keepalive", "tcpkeepalive", Global),

@@ -3,6 +3,8 @@
 //! Follows `load_server_config` (servconf.c), `strdelim` and `argv_split` (misc.c) of OpenSSH 9.2; before 8.7 arguments
 //! were cut by `strdelim` too.
 
+use super::dialect::Dialect;
+
 /// One line as sshd sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawLine {
@@ -15,9 +17,9 @@ pub struct RawLine {
 }
 
 /// The lines of a file. A NUL ends a line and swallows the rest of it with its newline, so that the next line is glued
-/// to it (`strlen` after `getline`).
+/// to it (`strlen` after `getline`). Before 8.7 a `#` anywhere, quoted or not, ended the line.
 #[must_use]
-pub fn lines(bytes: &[u8]) -> Vec<RawLine> {
+pub fn lines(bytes: &[u8], dialect: Dialect) -> Vec<RawLine> {
     let mut out: Vec<RawLine> = Vec::new();
     let mut glue = false;
     let mut number = 0_u32;
@@ -29,6 +31,9 @@ pub fn lines(bytes: &[u8]) -> Vec<RawLine> {
         number = number.saturating_add(1);
         let indent = line.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r')).count();
         let rest = line.get(indent..).unwrap_or_default();
+        let comment = rest.iter().position(|byte| *byte == b'#').filter(|_| !dialect.at_least(8, 7));
+        // What is behind a NUL is not seen, a comment neither.
+        let rest = comment.and_then(|at| rest.get(..at)).filter(|rest| !rest.contains(&0)).unwrap_or(rest);
         let (content, cut) = match rest.iter().position(|byte| *byte == 0) {
             Some(nul) => (rest.get(..nul).unwrap_or_default(), true),
             None => (rest, false),
@@ -175,7 +180,7 @@ mod tests {
     use super::*;
 
     fn check_lines(input: &[u8], expected: &[(u32, &[u8])]) {
-        let lines = lines(input);
+        let lines = lines(input, Dialect::DEBIAN_12);
         let seen: Vec<(u32, &[u8])> = lines.iter().map(|line| (line.number, line.content.as_slice())).collect();
         assert_eq!(seen, expected, "{:?}", String::from_utf8_lossy(input));
     }

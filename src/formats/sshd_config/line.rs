@@ -68,7 +68,7 @@ pub struct Fault {
 /// closed, which sshd skips without a word.
 #[must_use]
 pub fn parse(bytes: &[u8], dialect: Dialect) -> Vec<Line> {
-    lex::lines(bytes).into_iter().filter_map(|raw| line(&raw, dialect)).collect()
+    lex::lines(bytes, dialect).into_iter().filter_map(|raw| line(&raw, dialect)).collect()
 }
 
 /// The value of a `-o` option of the command line, which is read as a line of its own.

@@ -4,10 +4,13 @@
 pub mod address;
 pub mod criteria;
 pub mod dialect;
+pub mod key_algorithm;
 pub mod keyword;
 pub mod lex;
 pub mod line;
+pub mod other;
 pub mod pattern;
+pub mod suite;
 pub mod value;
 
 pub use criteria::{Criteria, Criterion};

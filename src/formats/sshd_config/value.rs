@@ -3,10 +3,12 @@
 //! Follows the cases of `process_server_config_line_depth` (servconf.c, OpenSSH 9.2) and the parsers it calls: `convtime`,
 //! `atoi_err`, `sshkey_names_valid2`, `auth2_methods_valid`.
 
+use std::net::IpAddr;
+
 use super::dialect::{Dialect, Distribution};
 use super::keyword::{Keyword, Kind};
 use super::lex::Word;
-use super::{address, pattern};
+use super::{address, key_algorithm, other};
 
 /// Why sshd refuses a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +54,15 @@ pub fn parse(
     };
     match keyword.kind {
         Kind::Ignored => Ok(Vec::new()),
-        Kind::Unchecked => Ok(args.iter().map(|word| word.text.clone()).collect()),
+        Kind::Other(kind) => other::parse(kind, args, rest, at, dialect),
+        Kind::Exactly(words) => {
+            let word = first()?;
+            if !words.iter().any(|known| known.as_bytes() == word.text) {
+                return refuse(word.at, format!("unsupported option `{}`", show(&word.text)));
+            }
+            end(1)?;
+            Ok(vec![word.text.clone()])
+        }
         Kind::Choice(choices) => {
             let word = first()?;
             let Some((_, value)) = choices.iter().find(|(name, _)| word.text.eq_ignore_ascii_case(name.as_bytes()))
@@ -68,7 +78,9 @@ pub fn parse(
                 end(1)?;
                 return Ok(vec![b"none".to_vec()]);
             }
-            let Some(seconds) = time(&word.text) else { return refuse(word.at, "invalid time value".to_owned()) };
+            let Some(seconds) = time(&word.text, dialect) else {
+                return refuse(word.at, "invalid time value".to_owned());
+            };
             end(1)?;
             Ok(vec![seconds.to_string().into_bytes()])
         }
@@ -101,24 +113,24 @@ pub fn parse(
                 Some((b'+' | b'^', names)) => Some(names),
                 _ => Some(word.text.as_slice()),
             };
-            if names.is_some_and(|names| !key_names_valid(names)) {
+            if names.is_some_and(|names| !key_algorithm::are_valid(names, keyword.kind, dialect)) {
                 return refuse(word.at, format!("bad key types `{}`", show(&word.text)));
             }
             end(1)?;
             Ok(vec![word.text.clone()])
         }
-        Kind::OtherAlgorithms => {
-            let word = first()?;
-            end(1)?;
-            Ok(vec![word.text.clone()])
+        Kind::Users | Kind::Groups | Kind::Files | Kind::Environment | Kind::SetEnvironment
+            if args.is_empty() && dialect.at_least(9, 8) =>
+        {
+            refuse(at, "the argument is missing".to_owned())
         }
         Kind::Users => each(&|text| {
             if text.is_empty() {
                 return Err("an empty pattern".to_owned());
             }
-            match text.iter().rposition(|byte| *byte == b'@') {
-                Some(sign) => address::parse_list(text.get(sign.saturating_add(1)..).unwrap_or_default()).map(|_| ()),
-                None => Ok(()),
+            match user_and_hosts(text, dialect) {
+                (_, Some(hosts)) => address::parse_list(hosts).map(|_| ()),
+                (_, None) => Ok(()),
             }
         }),
         Kind::Groups | Kind::Files => {
@@ -129,7 +141,8 @@ pub fn parse(
         }),
         Kind::SetEnvironment => each(&|text| {
             if text.contains(&b'=') { Ok(()) } else { Err("an invalid environment setting".to_owned()) }
-        }),
+        })
+        .map(without_repeated_names),
         Kind::Methods => {
             if args.is_empty() {
                 return refuse(at, "no AuthenticationMethods specified".to_owned());
@@ -155,11 +168,10 @@ pub fn parse(
         }
         Kind::Port => {
             let word = first()?;
+            end(1)?;
             match port(&word.text) {
-                Some(number) if number > 0 => {
-                    end(1)?;
-                    Ok(vec![number.to_string().into_bytes()])
-                }
+                Some(number) if number > 0 => Ok(vec![number.to_string().into_bytes()]),
+                _ if other::is_port(&word.text) => Ok(vec![word.text.clone()]),
                 _ => refuse(word.at, "badly formatted port number".to_owned()),
             }
         }
@@ -171,9 +183,79 @@ pub fn parse(
                     "bad ListenAddress syntax, or a routing domain, which Linux has not".to_owned(),
                 );
             }
+            let (_, port) = listen(&word.text)
+                .ok_or_else(|| Refusal { at: word.at, message: "bad address:port usage".to_owned() })?;
+            if port.is_some_and(|port| !other::is_port(port)) {
+                return refuse(word.at, "bad port number".to_owned());
+            }
             Ok(vec![word.text.clone()])
         }
     }
+}
+
+/// Why it cannot be told from the configuration alone whether sshd takes a value: it asks the resolver, services(5) or
+/// passwd(5) while it reads.
+#[must_use]
+pub fn doubt(keyword: &Keyword, words: &[Vec<u8>]) -> Option<String> {
+    match keyword.kind {
+        Kind::Other(kind) => other::doubt(kind, words),
+        Kind::Port => {
+            other::service_name(words.first()?).filter(|_| port(words.first().map_or(b"", Vec::as_slice)).is_none())
+        }
+        Kind::Listen => {
+            let word = words.first()?;
+            let (host, port) = listen(word)?;
+            if let Some(doubt) = port.and_then(other::service_name) {
+                return Some(doubt);
+            }
+            let numeric = std::str::from_utf8(host).is_ok_and(|host| host.parse::<IpAddr>().is_ok());
+            (!numeric).then(|| format!("whether `{}` is an address is found out by sshd when it starts", show(word)))
+        }
+        Kind::Files => tilde(words),
+        _ if keyword.name == "authorizedprincipalsfile" => tilde(words),
+        _ => None,
+    }
+}
+
+/// `~name` is the home of an account; sshd gives up where there is none (`tilde_expand_filename`).
+fn tilde(words: &[Vec<u8>]) -> Option<String> {
+    let word = words.iter().find(|word| word.first() == Some(&b'~'))?;
+    Some(format!("`{}` depends on the home directory that sshd finds for it", show(word)))
+}
+
+/// Host and port of a `ListenAddress`; `None` where sshd cannot tell them apart (`hpdelim`, `cleanhostname`).
+#[must_use]
+pub fn listen(text: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
+    let colons = text.iter().filter(|byte| **byte == b':').count();
+    if colons >= 2 && !text.contains(&b'[') {
+        return Some((text, None));
+    }
+    let (host, port) = match other::split_host(text) {
+        Some((host, port)) => (host, Some(port)),
+        None => (text, None),
+    };
+    if port.is_none() && host.first() == Some(&b'[') && host.iter().position(|byte| *byte == b']')? + 1 != host.len() {
+        return None;
+    }
+    Some((host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")).unwrap_or(host), port))
+}
+
+/// The two parts of `user@host-list` (`match_user`, match.c): cut at the first `@` before 9.9, at the last one since.
+#[must_use]
+pub fn user_and_hosts(pattern: &[u8], dialect: Dialect) -> (&[u8], Option<&[u8]>) {
+    let sign = |byte: &u8| *byte == b'@';
+    let at = if dialect.at_least(9, 9) { pattern.iter().rposition(sign) } else { pattern.iter().position(sign) };
+    match at.and_then(|at| pattern.split_at_checked(at)) {
+        Some((user, hosts)) => (user, hosts.get(1..)),
+        None => (pattern, None),
+    }
+}
+
+/// Of several settings of one variable in a line, the first counts (`lookup_setenv_in_list`).
+fn without_repeated_names(words: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let name = |word: &[u8]| word.split(|byte| *byte == b'=').next().map(<[u8]>::to_vec).unwrap_or_default();
+    let mut seen = std::collections::BTreeSet::new();
+    words.into_iter().filter(|word| seen.insert(name(word))).collect()
 }
 
 /// A file name as `derelativise_path` keeps it: `none` in lower case, a relative one beneath `/`, where service managers
@@ -182,19 +264,34 @@ fn absolute(text: &[u8]) -> Vec<u8> {
     match text.first() {
         _ if text.eq_ignore_ascii_case(b"none") => b"none".to_vec(),
         Some(b'/' | b'~') => text.to_vec(),
-        _ => [b"/", text].concat(),
+        // `%s/%s` of that directory and the name.
+        _ => [b"//", text].concat(),
     }
 }
 
-/// A time in seconds: numbers, each with an optional unit (`convtime`).
+/// A time in seconds: numbers, each with an optional unit (`convtime`). Up to 9.2 each was read by strtol(3), which
+/// passes over white space and a sign.
 #[must_use]
-pub fn time(text: &[u8]) -> Option<u32> {
+pub fn time(text: &[u8], dialect: Dialect) -> Option<u32> {
     if text.is_empty() {
         return None;
     }
+    let lenient = !dialect.at_least(9, 3);
     let mut total = 0_u32;
     let mut rest = text;
     while !rest.is_empty() {
+        if lenient {
+            let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
+            rest = rest.get(blanks..).unwrap_or_default();
+            rest = rest.strip_prefix(b"+").unwrap_or(rest);
+            // Only zero is no less than zero.
+            if let Some(zero) = rest.strip_prefix(b"-")
+                && zero.first() == Some(&b'0')
+                && !zero.get(1).is_some_and(u8::is_ascii_digit)
+            {
+                rest = zero;
+            }
+        }
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let (number, tail) = rest.split_at_checked(digits)?;
         let number: u32 = std::str::from_utf8(number).ok()?.parse().ok().filter(|n| *n <= MAX_INT)?;
@@ -254,132 +351,6 @@ pub fn methods_valid(list: &[u8], dialect: Dialect) -> Result<(), String> {
 pub const METHODS: [&str; 6] =
     ["none", "publickey", "gssapi-with-mic", "password", "keyboard-interactive", "hostbased"];
 
-/// Every key algorithm by its name, in the order of `ssh -Q key-sig`, and whether it names a signature of a plain key.
-pub const KEY_ALGORITHMS: [(&str, bool); 19] = [
-    ("ssh-ed25519", true),
-    ("ssh-ed25519-cert-v01@openssh.com", false),
-    ("sk-ssh-ed25519@openssh.com", true),
-    ("sk-ssh-ed25519-cert-v01@openssh.com", false),
-    ("ecdsa-sha2-nistp256", true),
-    ("ecdsa-sha2-nistp256-cert-v01@openssh.com", false),
-    ("ecdsa-sha2-nistp384", true),
-    ("ecdsa-sha2-nistp384-cert-v01@openssh.com", false),
-    ("ecdsa-sha2-nistp521", true),
-    ("ecdsa-sha2-nistp521-cert-v01@openssh.com", false),
-    ("sk-ecdsa-sha2-nistp256@openssh.com", true),
-    ("sk-ecdsa-sha2-nistp256-cert-v01@openssh.com", false),
-    ("webauthn-sk-ecdsa-sha2-nistp256@openssh.com", true),
-    ("ssh-dss", true),
-    ("ssh-dss-cert-v01@openssh.com", false),
-    ("ssh-rsa", true),
-    ("ssh-rsa-cert-v01@openssh.com", false),
-    ("rsa-sha2-256", true),
-    ("rsa-sha2-512", true),
-];
-
-/// The two that stand between their certificates in sshd's own table.
-const RSA_CERTIFICATES: [&str; 2] = ["rsa-sha2-256-cert-v01@openssh.com", "rsa-sha2-512-cert-v01@openssh.com"];
-
-/// `SSH_DEFAULT_PUBKEY…` (myproposal.h, `KEX_DEFAULT_PK_ALG`): keys and certificates accepted without a line saying so.
-const DEFAULT_KEYS: &[&str] = &[
-    "ssh-ed25519-cert-v01@openssh.com",
-    "ecdsa-sha2-nistp256-cert-v01@openssh.com",
-    "ecdsa-sha2-nistp384-cert-v01@openssh.com",
-    "ecdsa-sha2-nistp521-cert-v01@openssh.com",
-    "sk-ssh-ed25519-cert-v01@openssh.com",
-    "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
-    "rsa-sha2-512-cert-v01@openssh.com",
-    "rsa-sha2-256-cert-v01@openssh.com",
-    "ssh-ed25519",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "sk-ssh-ed25519@openssh.com",
-    "sk-ecdsa-sha2-nistp256@openssh.com",
-    "rsa-sha2-512",
-    "rsa-sha2-256",
-];
-
-/// `SSH_ALLOWED_CA_SIGALGS` (myproposal.h).
-const DEFAULT_SIGNATURES: &[&str] = &[
-    "ssh-ed25519",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "sk-ssh-ed25519@openssh.com",
-    "sk-ecdsa-sha2-nistp256@openssh.com",
-    "rsa-sha2-512",
-    "rsa-sha2-256",
-];
-
-/// Every algorithm that a list of this kind may name, in sshd's own order.
-fn all_algorithms(kind: Kind) -> Vec<&'static str> {
-    let mut all = Vec::new();
-    for (name, plain) in KEY_ALGORITHMS {
-        if plain || kind == Kind::KeyAlgorithms {
-            all.push(name);
-        }
-        for certificate in RSA_CERTIFICATES {
-            if kind == Kind::KeyAlgorithms && certificate.strip_suffix("-cert-v01@openssh.com") == Some(name) {
-                all.push(certificate);
-            }
-        }
-    }
-    all
-}
-
-/// The names that a value of this kind stands for, `+`, `-`, `^` and wildcards resolved (`kex_assemble_names`); an empty
-/// value stands for the default. `None`: nothing is left, which sshd refuses.
-#[must_use]
-pub fn algorithms(kind: Kind, value: &[u8]) -> Option<Vec<String>> {
-    let default = if kind == Kind::KeyAlgorithms { DEFAULT_KEYS } else { DEFAULT_SIGNATURES };
-    let default: Vec<String> = default.iter().map(|name| (*name).to_owned()).collect();
-    let value = String::from_utf8_lossy(value).into_owned();
-    let split = |text: &str| text.split(',').map(str::to_owned).collect::<Vec<_>>();
-    let wanted = if value.is_empty() {
-        return Some(default);
-    } else if let Some(more) = value.strip_prefix('+') {
-        [default, split(more)].concat()
-    } else if let Some(less) = value.strip_prefix('-') {
-        let left: Vec<String> = default
-            .into_iter()
-            .filter(|name| pattern::list(name.as_bytes(), less.as_bytes()) == pattern::Answer::No)
-            .collect();
-        return Some(left);
-    } else if let Some(head) = value.strip_prefix('^') {
-        [split(head), default].concat()
-    } else {
-        split(&value)
-    };
-    let all = all_algorithms(kind);
-    let mut names: Vec<String> = Vec::new();
-    for glob in wanted {
-        if glob.starts_with('!') {
-            return None;
-        }
-        for name in &all {
-            if pattern::matches(name.as_bytes(), glob.as_bytes()) && !names.iter().any(|known| known == name) {
-                names.push((*name).to_owned());
-            }
-        }
-    }
-    (!names.is_empty()).then_some(names)
-}
-
-/// Whether each name is an algorithm, a short name of a plain key, or a pattern that matches one
-/// (`sshkey_names_valid2`).
-fn key_names_valid(names: &[u8]) -> bool {
-    const SHORT: [&str; 6] = ["ED25519", "ED25519-SK", "ECDSA", "ECDSA-SK", "DSA", "RSA"];
-    if names.is_empty() {
-        return false;
-    }
-    let all = all_algorithms(Kind::KeyAlgorithms);
-    names.split(|byte| *byte == b',').take_while(|name| !name.is_empty()).all(|name| {
-        SHORT.iter().any(|short| name.eq_ignore_ascii_case(short.as_bytes()))
-            || all.iter().any(|known| pattern::list(known.as_bytes(), name) != pattern::Answer::No)
-    })
-}
-
 /// `INT_MAX`.
 const MAX_INT: u32 = 0x7fff_ffff;
 
@@ -429,24 +400,5 @@ mod tests {
         check("PubkeyAcceptedAlgorithms", "nonsense", Err("bad key types"));
         check("Port", "0", Err("port"));
         check("RDomain", "none", Err("platform"));
-    }
-
-    #[test]
-    fn algorithm_lists_are_resolved() {
-        let check = |value: &str, expected: Option<&str>| {
-            let names = algorithms(Kind::KeyAlgorithms, value.as_bytes()).map(|names| names.join(","));
-            assert_eq!(names.as_deref(), expected, "{value}");
-        };
-        check(
-            "sk-*",
-            Some(
-                "sk-ssh-ed25519@openssh.com,sk-ssh-ed25519-cert-v01@openssh.com,\
-            sk-ecdsa-sha2-nistp256@openssh.com,sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
-            ),
-        );
-        check("RSA", None);
-        assert_eq!(algorithms(Kind::KeyAlgorithms, b"-*").unwrap().len(), 0);
-        assert_eq!(algorithms(Kind::KeyAlgorithms, b"+ssh-rsa").unwrap().len(), 17);
-        assert_eq!(algorithms(Kind::KeyAlgorithms, b"^ssh-rsa").unwrap()[0], "ssh-rsa");
     }
 }

@@ -2,7 +2,7 @@
 //! (`allowed_user`, auth.c; `match_user`, match.c).
 
 use super::{Connection, Effective, Origin};
-use crate::formats::sshd_config::{address, pattern};
+use crate::formats::sshd_config::{Dialect, address, pattern, value};
 
 /// Why an account may not log in whatever it proves: the keyword and where its value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,9 @@ pub fn denied(effective: &Effective, connection: &Connection<'_>, name: &[u8]) -
     if effective.flag("refuseconnection") {
         return because("refuseconnection");
     }
-    let matches = |keyword: &str| effective.list(keyword).iter().any(|pattern| matches_user(name, connection, pattern));
+    let dialect = effective.dialect();
+    let matches =
+        |keyword: &str| effective.list(keyword).iter().any(|pattern| matches_user(name, connection, pattern, dialect));
     if matches("denyusers") {
         return because("denyusers");
     }
@@ -48,9 +50,9 @@ pub fn denied(effective: &Effective, connection: &Connection<'_>, name: &[u8]) -
 
 /// Whether a `user` or `user@host-list` pattern matches. The user part is one plain pattern.
 #[must_use]
-pub fn matches_user(name: &[u8], connection: &Connection<'_>, glob: &[u8]) -> bool {
-    let Some(sign) = glob.iter().rposition(|byte| *byte == b'@') else { return pattern::matches(name, glob) };
-    let (user, hosts) = (glob.get(..sign).unwrap_or_default(), glob.get(sign + 1..).unwrap_or_default());
+pub fn matches_user(name: &[u8], connection: &Connection<'_>, glob: &[u8], dialect: Dialect) -> bool {
+    let (user, hosts) = value::user_and_hosts(glob, dialect);
+    let Some(hosts) = hosts else { return pattern::matches(name, glob) };
     if !pattern::matches(name, user) {
         return false;
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::glob;
-use crate::formats::sshd_config::{self, Body, Dialect, Line};
+use crate::formats::sshd_config::{self, Body, Dialect, Line, value};
 use crate::login::pam::Seen;
 use crate::login::tree::{Names, Tree};
 use crate::model::{RootedPath, text};
@@ -120,6 +120,19 @@ impl Config {
         config.unasked.sort();
         config.unasked.dedup();
         config
+    }
+
+    /// Values of which the configuration alone does not tell whether sshd takes them, each as `place: clause`.
+    pub fn doubts(&self) -> impl Iterator<Item = String> {
+        let options = self.options.iter().map(|line| ("command line".to_owned(), line));
+        let lines = self
+            .files
+            .iter()
+            .flat_map(|source| source.lines.iter().map(move |line| (format!("{}:{}", source.path, line.number), line)));
+        options.chain(lines).filter_map(|(place, line)| match &line.body {
+            Body::Setting { keyword, words, .. } => Some(format!("{place}: {}", value::doubt(keyword, words)?)),
+            _ => None,
+        })
     }
 
     /// The line that a value comes from.

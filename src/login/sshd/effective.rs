@@ -1,9 +1,11 @@
 //! The values that hold: at start, and for one connection.
 
+use std::net::IpAddr;
+
 use super::config::{Config, Origin, Problem};
 use super::pass::{self, Decide, Outcome, Setting, Settings};
 use crate::formats::sshd_config::keyword::{KEYWORDS, Kind};
-use crate::formats::sshd_config::{Dialect, Keyword, Scope, value};
+use crate::formats::sshd_config::{Dialect, Keyword, Scope, key_algorithm, value};
 use crate::login::sshd::Connection;
 use crate::model::text;
 
@@ -39,12 +41,28 @@ impl Config {
     ///
     /// Why it refuses, in order; or why we could not read it.
     pub fn global(&self) -> Result<Global<'_>, Vec<Problem>> {
-        let Outcome { settings, mut refusals, .. } = pass::first(self);
+        let Outcome { mut settings, mut refusals, .. } = pass::first(self);
         refusals.extend(self.problems.iter().cloned());
+        self.switch_on_keyboard(&mut settings);
         if refusals.is_empty() {
             refusals.extend(self.senseless(&settings));
         }
         if refusals.is_empty() { Ok(Global { config: self, settings }) } else { Err(refusals) }
+    }
+
+    /// Before 8.7 `ChallengeResponseAuthentication yes`, the default, made `KbdInteractiveAuthentication` be `yes` whatever
+    /// its own line said (`main`, sshd.c); a Match block may still switch it off.
+    fn switch_on_keyboard(&self, settings: &mut Settings) {
+        if self.dialect.at_least(8, 7) {
+            return;
+        }
+        let challenge = settings.get("challengeresponseauthentication");
+        if challenge.is_some_and(|setting| setting.words != [b"yes"]) {
+            return;
+        }
+        let origin = challenge.and_then(|setting| setting.origins.first().copied()).unwrap_or(Origin::Default);
+        let on = Setting { words: vec![b"yes".to_vec()], origins: vec![origin] };
+        settings.insert("kbdinteractiveauthentication", on);
     }
 
     /// What `main` (sshd.c) refuses after reading: commands without a user, lists of methods none of which can be
@@ -63,10 +81,13 @@ impl Config {
         }
         for keyword in KEYWORDS {
             if let Some(setting) = settings.get(keyword.name)
-                && assembled(keyword, setting).is_err()
+                && assembled(keyword, setting, self.dialect).is_err()
             {
                 return Some(self.blame(setting, format!("{} names no algorithm", keyword.name)));
             }
+        }
+        if let Some(problem) = self.unlistenable(settings) {
+            return Some(problem);
         }
         let methods = settings.get("authenticationmethods")?;
         let effective = Effective { dialect: self.dialect, settings: settings.clone(), blocks: Vec::new() };
@@ -74,6 +95,22 @@ impl Config {
         let possible = any || methods.words.iter().any(|list| effective.completable(list));
         (!possible)
             .then(|| self.blame(methods, "AuthenticationMethods cannot be satisfied by enabled authentication methods"))
+    }
+
+    /// An address to listen on that is not of the wanted family (`add_one_listen_addr`: getaddrinfo(3) refuses it).
+    fn unlistenable(&self, settings: &Settings) -> Option<Problem> {
+        let family = settings.get("addressfamily")?.words.first()?;
+        let addresses = settings.get("listenaddress")?;
+        let unfit = |word: &&Vec<u8>| {
+            let host = value::listen(word).and_then(|(host, _)| std::str::from_utf8(host).ok());
+            match host.and_then(|host| host.parse().ok()) {
+                Some(IpAddr::V4(_)) => family == b"inet6",
+                Some(IpAddr::V6(_)) => family == b"inet",
+                None => false,
+            }
+        };
+        addresses.words.iter().find(unfit)?;
+        Some(self.blame(addresses, "ListenAddress is not of the AddressFamily"))
     }
 
     fn blame(&self, setting: &Setting, message: impl Into<String>) -> Problem {
@@ -91,7 +128,11 @@ impl<'a> Global<'a> {
     /// The values without any connection.
     #[must_use]
     pub fn values(&self) -> Effective {
-        Effective { dialect: self.config.dialect, settings: cleared(self.settings.clone()), blocks: Vec::new() }
+        Effective {
+            dialect: self.config.dialect,
+            settings: cleared(self.settings.clone(), self.config.dialect),
+            blocks: Vec::new(),
+        }
     }
 
     /// The values for `connection`.
@@ -120,7 +161,7 @@ impl<'a> Global<'a> {
             if keyword.scope != Scope::Match || self.is_forgotten(name) {
                 continue;
             }
-            if assembled(keyword, &setting).is_err() {
+            if assembled(keyword, &setting, self.config.dialect).is_err() {
                 return Err(self.config.blame(&setting, format!("{name} names no algorithm")));
             }
             effective.settings.insert(name, setting);
@@ -144,6 +185,12 @@ impl<'a> Global<'a> {
 }
 
 impl Effective {
+    /// Whose reading it is.
+    #[must_use]
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     /// The words of a keyword; those of its default where no line sets it.
     #[must_use]
     pub fn words(&self, name: &str) -> Vec<String> {
@@ -190,7 +237,7 @@ impl Effective {
     pub fn algorithms(&self, name: &str) -> Vec<String> {
         let Some(keyword) = Keyword::known(name, self.dialect) else { return Vec::new() };
         let value = self.list(name).first().map(Vec::as_slice).unwrap_or_default();
-        value::algorithms(keyword.kind, value).unwrap_or_default()
+        key_algorithm::list(keyword.kind, value, self.dialect).unwrap_or_default()
     }
 
     /// Whether every method of a list is enabled (`auth2_methods_valid` with `need_enable`).
@@ -210,10 +257,7 @@ impl Effective {
             b"none" => true,
             b"publickey" => self.flag("pubkeyauthentication"),
             b"password" => self.flag("passwordauthentication"),
-            b"keyboard-interactive" => {
-                self.flag("kbdinteractiveauthentication")
-                    || (!self.dialect.at_least(8, 7) && self.flag("challengeresponseauthentication"))
-            }
+            b"keyboard-interactive" => self.flag("kbdinteractiveauthentication"),
             b"hostbased" => self.flag("hostbasedauthentication"),
             b"gssapi-with-mic" | b"gssapi-keyex" => self.flag("gssapiauthentication"),
             _ => false,
@@ -229,7 +273,7 @@ impl Effective {
                 continue;
             }
             let words = match keyword.kind {
-                Kind::Ignored | Kind::Unchecked | Kind::OtherAlgorithms | Kind::Listen | Kind::HostKey => continue,
+                Kind::Ignored | Kind::Other(_) | Kind::Listen | Kind::HostKey => continue,
                 Kind::KeyAlgorithms | Kind::SignatureAlgorithms => vec![self.algorithms(keyword.name).join(",")],
                 _ => self.words(keyword.name),
             };
@@ -254,7 +298,7 @@ const NOT_PRINTED: [&str; 2] = ["debianbanner", "rdomain"];
 
 /// Replaces `none` of any case by the default for keywords that sshd clears on `none` when it starts
 /// (`CLEAR_ON_NONE`).
-fn cleared(mut settings: Settings) -> Settings {
+fn cleared(mut settings: Settings, dialect: Dialect) -> Settings {
     const CLEARED: [&str; 9] = [
         "pidfile",
         "xauthlocation",
@@ -275,10 +319,9 @@ fn cleared(mut settings: Settings) -> Settings {
     }
     // Lists are assembled at start and again for each connection; one that `-` left empty counts as unset the second time.
     settings.retain(|name, setting| {
-        KEYWORDS
-            .iter()
-            .filter(|keyword| keyword.name == *name)
-            .all(|keyword| assembled(keyword, setting).is_ok_and(|names| names.is_none_or(|names| !names.is_empty())))
+        KEYWORDS.iter().filter(|keyword| keyword.name == *name).all(|keyword| {
+            assembled(keyword, setting, dialect).is_ok_and(|names| names.is_none_or(|names| !names.is_empty()))
+        })
     });
     settings
 }
@@ -288,11 +331,11 @@ fn is_none(setting: &Setting) -> bool {
 }
 
 /// The names in a list of algorithms; `None` for other keywords.
-fn assembled(keyword: &Keyword, setting: &Setting) -> Result<Option<Vec<String>>, Empty> {
+fn assembled(keyword: &Keyword, setting: &Setting, dialect: Dialect) -> Result<Option<Vec<String>>, Empty> {
     match keyword.kind {
         Kind::KeyAlgorithms | Kind::SignatureAlgorithms => {
             let value = setting.words.first().map(Vec::as_slice).unwrap_or_default();
-            value::algorithms(keyword.kind, value).map(Some).ok_or(Empty)
+            key_algorithm::list(keyword.kind, value, dialect).map(Some).ok_or(Empty)
         }
         _ => Ok(None),
     }

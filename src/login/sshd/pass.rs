@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::config::{Config, Origin, Problem};
 use crate::formats::sshd_config::keyword::Kind;
+use crate::formats::sshd_config::other::Other;
 use crate::formats::sshd_config::{Body, Criteria, Keyword, Scope};
 
 /// A value: its words, each with the line it comes from.
@@ -156,9 +157,15 @@ impl Pass<'_> {
         if !active || keyword.kind == Kind::Ignored {
             return;
         }
+        if keyword.kind == Kind::Other(Other::Subsystem) {
+            return self.set_subsystem(words, origin);
+        }
         let settings = &mut self.outcome.settings;
         match keyword.kind {
             Kind::Port if !self.config.ports.is_empty() => {}
+            Kind::Port if settings.get(keyword.name).is_some_and(|ports| ports.words.len() >= MAX_PORTS) => {
+                self.refuse(self.config.problem(origin, None, "too many ports"), true);
+            }
             Kind::Users | Kind::Groups | Kind::Environment | Kind::Port | Kind::Listen | Kind::HostKey => {
                 if words.is_empty() {
                     return;
@@ -187,6 +194,37 @@ impl Pass<'_> {
         }
     }
 
+    /// `Subsystem`: up to 9.4 a second one of the same name is an error, since 9.5 the first one wins. None of them says who
+    /// may log in, so their names are all that is kept.
+    fn set_subsystem(&mut self, words: &[Vec<u8>], origin: Origin) {
+        let known = self.outcome.settings.get("subsystem");
+        let [name, command, ..] = words else {
+            return self.refuse(self.config.problem(origin, None, "the subsystem's command is missing"), true);
+        };
+        let twice = known.is_some_and(|setting| setting.words.contains(name));
+        if !self.config.dialect.at_least(9, 5) {
+            if known.is_some_and(|setting| setting.words.len() >= MAX_SUBSYSTEMS) {
+                return self.refuse(self.config.problem(origin, None, "too many subsystems defined"), true);
+            }
+            if twice {
+                return self.refuse(self.config.problem(origin, None, "the subsystem is already defined"), true);
+            }
+        }
+        if twice {
+            return;
+        }
+        if command.is_empty() {
+            return self.refuse(self.config.problem(origin, None, "the subsystem's command is missing"), true);
+        }
+        let setting = self
+            .outcome
+            .settings
+            .entry("subsystem")
+            .or_insert_with(|| Setting { words: Vec::new(), origins: Vec::new() });
+        setting.words.push(name.clone());
+        setting.origins.push(origin);
+    }
+
     /// `AuthenticationMethods`: the first line wins; `any` must be alone. Before 9.8 "alone" looked at what had been kept
     /// so far, even of another line and inside a block that does not match.
     fn set_methods(&mut self, words: &[Vec<u8>], origin: Origin, active: bool) {
@@ -209,6 +247,12 @@ impl Pass<'_> {
         }
     }
 }
+
+/// `MAX_SUBSYSTEMS`.
+const MAX_SUBSYSTEMS: usize = 256;
+
+/// `MAX_PORTS`.
+const MAX_PORTS: usize = 256;
 
 /// `SERVCONF_MAX_DEPTH`.
 const MAX_DEPTH: usize = 16;
