@@ -251,6 +251,8 @@ fn build(dir: &Path, sources: &str, packages: &[&str]) {
     build.arg(format!("--include={}", packages.join(",")));
     // The root is scratch: losing it in a crash costs nothing, and syncing each file costs minutes.
     build.arg("--dpkgopt=force-unsafe-io");
+    // A mirror may be a snapshot of some weeks ago.
+    build.arg("--aptopt=Acquire::Check-Valid-Until \"false\"");
     // Proxies and the like, where this machine needs them.
     let settings = run(Command::new("apt-config").args(["dump", "Acquire::http", "Acquire::https"]));
     build.args(settings.lines().map(|line| format!("--aptopt={line}")));

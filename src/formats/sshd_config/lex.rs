@@ -93,9 +93,19 @@ impl Rest {
     /// The next word (`strdelim`): ends at white space, one `=`, or a closing `"`; a quote may begin inside it. `None` at
     /// the end, and at a quote that is never closed.
     pub fn strdelim(&mut self) -> Option<Word> {
+        self.cut(true)
+    }
+
+    /// The same where `=` is a byte like others (`strdelimw`).
+    pub fn strdelimw(&mut self) -> Option<Word> {
+        self.cut(false)
+    }
+
+    fn cut(&mut self, equals: bool) -> Option<Word> {
         let mut text = self.text.take()?;
         let at = self.at;
-        let Some(end) = text.iter().position(|byte| is_space(*byte) || matches!(byte, b'"' | b'=')) else {
+        let ends = |byte: &u8| is_space(*byte) || *byte == b'"' || equals && *byte == b'=';
+        let Some(end) = text.iter().position(ends) else {
             return Some(Word { text, at });
         };
         let delimiter = text.get(end).copied().unwrap_or_default();
@@ -107,7 +117,7 @@ impl Rest {
             self.advance(&text, close.saturating_add(1), at.saturating_add(1), false);
             text.truncate(close);
         } else {
-            self.advance(&text, end.saturating_add(1), at, delimiter != b'=');
+            self.advance(&text, end.saturating_add(1), at, equals && delimiter != b'=');
             text.truncate(end);
         }
         Some(Word { text, at })

@@ -2,8 +2,9 @@
 
 use super::criteria::{self, Criteria};
 use super::dialect::Dialect;
-use super::keyword::{Keyword, Scope};
+use super::keyword::{Keyword, Kind, Scope};
 use super::lex::{self, Rest, Word};
+use super::other::Other;
 use super::value;
 
 /// A line that says something.
@@ -96,16 +97,20 @@ fn line(raw: &lex::RawLine, dialect: Dialect) -> Option<Line> {
 fn body(name: &Word, rest: Rest, dialect: Dialect) -> Result<Body, value::Refusal> {
     let shown = crate::model::text::escape(&name.text);
     let refuse = |at: usize, message: String| Err(value::Refusal { at, message });
-    if rest.is_empty() {
+    // Before 8.7 each keyword looked for its own arguments, and lists did not mind if there were none.
+    let list =
+        |kind| matches!(kind, Kind::Users | Kind::Groups | Kind::Environment | Kind::SetEnvironment | Kind::Files);
+    let found = Keyword::find(&name.text, dialect);
+    let may_be_empty = !dialect.at_least(8, 7) && found.is_some_and(|(keyword, _)| list(keyword.kind));
+    if rest.is_empty() && !may_be_empty {
         return refuse(name.at, format!("no argument after keyword `{shown}`"));
     }
-    let Some((keyword, scope)) = Keyword::find(&name.text, dialect) else {
+    let Some((keyword, scope)) = found else {
         return refuse(name.at, format!("`{shown}` is no keyword of {dialect}"));
     };
     let text = rest.text.clone().unwrap_or_default();
-    let Some(args) = arguments(&text, rest.at, dialect) else {
-        return refuse(rest.at, "a quote is not closed".to_owned());
-    };
+    let args = arguments(keyword, &text, rest.at, dialect)
+        .map_err(|message| value::Refusal { at: rest.at, message: message.to_owned() })?;
     match keyword.name {
         "match" => criteria::parse(rest, &args, dialect).map(Body::Match),
         "include" => match args.iter().find(|word| word.text.is_empty()) {
@@ -121,19 +126,28 @@ fn body(name: &Word, rest: Rest, dialect: Dialect) -> Result<Body, value::Refusa
 }
 
 /// The arguments of a line: since 8.7 with shell-like quoting, before by the same rule as keywords.
-fn arguments(text: &[u8], at: usize, dialect: Dialect) -> Option<Vec<Word>> {
+fn arguments(keyword: &Keyword, text: &[u8], at: usize, dialect: Dialect) -> Result<Vec<Word>, &'static str> {
     if dialect.at_least(8, 7) {
-        return lex::argv_split(text, at);
+        return lex::argv_split(text, at).ok_or("a quote is not closed");
+    }
+    // These take the rest as it stands, or do not look at it.
+    if matches!(keyword.kind, Kind::Ignored | Kind::Rest | Kind::Command | Kind::Other(Other::Addendum)) {
+        return Ok(Vec::new());
     }
     let mut rest = Rest { text: Some(text.to_vec()), at };
+    let mut next = || if keyword.kind == Kind::SetEnvironment { rest.strdelimw() } else { rest.strdelim() };
     let mut words = Vec::new();
-    while let Some(word) = rest.strdelim() {
+    while let Some(word) = next() {
         if word.text.is_empty() {
+            // An empty word ends the list, and then nothing may follow.
+            if next().is_some_and(|word| !word.text.is_empty()) {
+                return Err("garbage at end of line");
+            }
             break;
         }
         words.push(word);
     }
-    Some(words)
+    Ok(words)
 }
 
 /// Whether a line may stand inside a Match block.

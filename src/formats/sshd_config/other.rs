@@ -133,6 +133,10 @@ pub fn parse(other: Other, args: &[Word], rest: &[u8], at: usize, dialect: Diale
             if text != b"default" && scaled(text).is_none_or(|amount| amount != 0 && amount < 16) {
                 return refuse(first.at, "an invalid amount of data");
             }
+            // A quoted last word left an empty rest where sshd looked for no rest at all.
+            if args.len() == 1 && rest.ends_with(b"\"") && !dialect.at_least(8, 7) {
+                return refuse(first.at, "missing time value");
+            }
             match args.get(1) {
                 Some(word) if word.text != b"none" && value::time(&word.text, dialect).is_none() => {
                     return refuse(word.at, "invalid time value");

@@ -101,7 +101,8 @@ pub fn parse(
         Kind::Rest => Ok(vec![verbatim()]),
         Kind::Command => {
             let command = verbatim();
-            if command.first() != Some(&b'/') && !command.eq_ignore_ascii_case(b"none") {
+            // Before 8.7 only lines that counted were looked at: see `doubt`.
+            if !is_command(&command) && dialect.at_least(8, 7) {
                 return refuse(at, "the command must be an absolute path".to_owned());
             }
             Ok(vec![command])
@@ -183,6 +184,10 @@ pub fn parse(
                     "bad ListenAddress syntax, or a routing domain, which Linux has not".to_owned(),
                 );
             }
+            // A quoted last word left an empty rest where sshd looked for no rest at all.
+            if rest.ends_with(b"\"") && !dialect.at_least(8, 7) {
+                return refuse(word.at, "bad ListenAddress syntax".to_owned());
+            }
             let (_, port) = listen(&word.text)
                 .ok_or_else(|| Refusal { at: word.at, message: "bad address:port usage".to_owned() })?;
             if port.is_some_and(|port| !other::is_port(port)) {
@@ -212,9 +217,16 @@ pub fn doubt(keyword: &Keyword, words: &[Vec<u8>]) -> Option<String> {
             (!numeric).then(|| format!("whether `{}` is an address is found out by sshd when it starts", show(word)))
         }
         Kind::Files => tilde(words),
+        Kind::Command if !is_command(words.first()?) => {
+            Some(format!("`{}` is refused by sshd if the line counts", show(words.first()?)))
+        }
         _ if keyword.name == "authorizedprincipalsfile" => tilde(words),
         _ => None,
     }
+}
+
+fn is_command(text: &[u8]) -> bool {
+    text.first() == Some(&b'/') || text.eq_ignore_ascii_case(b"none")
 }
 
 /// `~name` is the home of an account; sshd gives up where there is none (`tilde_expand_filename`).

@@ -178,9 +178,13 @@ impl<'a> Global<'a> {
     }
 
     /// Whether a Match block may hold the keyword and sshd forgets to apply it: `PAMServiceName` in 10.5 (its copy macro
-    /// is `COPY_NONE` since the commit that allowed it in blocks again).
+    /// is `COPY_NONE` since the commit that allowed it in blocks again), `SetEnv` in 8.4.
     fn is_forgotten(&self, name: &str) -> bool {
-        name == "pamservicename" && self.config.dialect.at_least(10, 4)
+        match name {
+            "pamservicename" => self.config.dialect.at_least(10, 4),
+            "setenv" => !self.config.dialect.at_least(8, 7),
+            _ => false,
+        }
     }
 }
 

@@ -179,8 +179,8 @@ impl Pass<'_> {
             Kind::TimeOrNone if words.iter().any(|word| word == b"none") => {
                 settings.insert(keyword.name, Setting { words: words.to_vec(), origins: vec![origin] });
             }
-            // Up to 9.3 both commands asked whether AuthorizedKeysCommand was set (bugzilla 3574).
-            Kind::Command if !self.config.dialect.at_least(9, 4) => {
+            // From 8.7 to 9.3 both commands asked whether AuthorizedKeysCommand was set (bugzilla 3574).
+            Kind::Command if self.config.dialect.at_least(8, 7) && !self.config.dialect.at_least(9, 4) => {
                 if !settings.contains_key("authorizedkeyscommand") {
                     settings.insert(keyword.name, Setting { words: words.to_vec(), origins: vec![origin] });
                 }
