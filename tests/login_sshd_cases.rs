@@ -11,125 +11,30 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use common::case::Case;
 use common::mimic::{self, trial};
-use serde::Deserialize;
-use sshproof::formats::accounts;
-use sshproof::formats::sshd_config::Dialect;
-use sshproof::login::pam::{Account, Files, Seen};
-use sshproof::login::prove::{self, Server, World};
-use sshproof::login::sshd::Config;
-use sshproof::login::tree::{Names, Texts, Tree};
+use sshproof::login::explore::KnownStacks;
+use sshproof::login::prove;
 use sshproof::login::{explain, fix};
-use sshproof::model::{FileKind, Meta, RootedPath};
-use sshproof::policy::{FactorCount, LoginPolicy};
-
-/// What a case says.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-struct Expected {
-    /// What it is about, for readers.
-    about: String,
-    /// `proved`, `refuted` or `unknown`.
-    proof: String,
-    /// How sshd announces itself.
-    banner: String,
-    /// What it listens on.
-    listen: Vec<SocketAddr>,
-    /// `-o` options.
-    options: Vec<String>,
-    /// Whose one-time codes are enrolled.
-    enrolled: Vec<String>,
-    /// PAM modules that are not installed.
-    missing: Vec<String>,
-    /// Further sources of accounts.
-    directories: Vec<String>,
-    /// What policy counts.
-    count: FactorCount,
-    /// Whether nobody can log in at all.
-    closed: bool,
-    /// Fewest authenticators.
-    authenticators: Option<usize>,
-    /// Methods, user, parts of the region and of the fix, of the first counterexample.
-    methods: String,
-    user: String,
-    region: String,
-    fix: String,
-    /// Beginnings of lines that decide the first counterexample.
-    decided: Vec<String>,
-    /// Beginnings (`file:line`) of Match lines that can never hold.
-    dead: Vec<String>,
-    /// Parts of reasons why it is unknown.
-    unknown: Vec<String>,
-    /// Part of sshd's refusal.
-    refused: String,
-}
-
-impl Default for Expected {
-    fn default() -> Self {
-        Self {
-            about: String::new(),
-            proof: String::new(),
-            banner: "OpenSSH_9.2p1 Debian-2+deb12u10".to_owned(),
-            listen: vec!["0.0.0.0:22".parse().unwrap(), "[::]:22".parse().unwrap()],
-            options: Vec::new(),
-            enrolled: Vec::new(),
-            missing: Vec::new(),
-            directories: Vec::new(),
-            count: FactorCount::Authenticators,
-            closed: false,
-            authenticators: None,
-            methods: String::new(),
-            user: String::new(),
-            region: String::new(),
-            fix: String::new(),
-            decided: Vec::new(),
-            dead: Vec::new(),
-            unknown: Vec::new(),
-            refused: String::new(),
-        }
-    }
-}
 
 fn main() -> ExitCode {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/login");
-    let mut cases: Vec<PathBuf> = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()).collect();
-    cases.retain(|case| case.join("case.toml").exists());
-    cases.sort();
-    assert!(cases.len() > 20, "only {} cases found", cases.len());
-    let base = tree(&dir.join("_base"));
-    let trials = cases.into_iter().map(|case| {
-        let base = base.clone();
-        let name = case.file_name().unwrap().to_str().unwrap().to_owned();
-        trial(&name, &[], move || check(&case, base))
+    let trials = Case::all().into_iter().map(|case| {
+        let name = case.name.clone();
+        trial(&name, &[], move || check(&case))
     });
     mimic::run(trials.collect())
 }
 
-fn check(case: &Path, mut files: BTreeMap<RootedPath, Vec<u8>>) {
-    let expected: Expected = toml::from_str(&std::fs::read_to_string(case.join("case.toml")).unwrap()).unwrap();
-    files.extend(tree(case));
-    let accounts = accounts_in(&files);
-    let root = Root { texts: Texts(files), enrolled: expected.enrolled.clone(), missing: expected.missing.clone() };
-    let server = Server {
-        dialect: Dialect::from_banner(&expected.banner),
-        config: RootedPath::new("/etc/ssh/sshd_config").unwrap(),
-        options: expected.options.iter().map(|option| option.clone().into_bytes()).collect(),
-        ports: Vec::new(),
-        name: b"sshd".to_vec(),
-        listeners: expected.listen.iter().map(|socket| (socket.ip(), socket.port())).collect(),
-        inetd: false,
-    };
-    let world = World { tree: &root, accounts: &accounts, directories: &expected.directories };
-    let policy = LoginPolicy { factors: 2, count: expected.count };
-    let outcome = prove::prove(&server, world, &policy);
-    let config = Config::load(&server.config, &server.options, &[], server.dialect.unwrap(), &root);
+fn check(case: &Case) {
+    let (expected, server, world, policy) = (&case.expected, case.server(), case.world(), case.policy());
+    let config = prove::config(&server, world).unwrap();
+    let mut stacks = KnownStacks::new();
+    let outcome = prove::prove_with(&server, &config, world, &policy, &mut stacks);
+    let mut fixes = fix::Search::new(&server, world, &policy, &config, stacks);
     let first = outcome.violations.first().map(|violation| {
-        let fix = fix::smallest(violation, &server, world, &policy, &config);
+        let fix = fixes.smallest(violation);
         explain::counterexample(violation, &server, &config, fix)
     });
     let place = |problem: &sshproof::login::sshd::Problem| problem.to_string();
@@ -166,80 +71,5 @@ fn check(case: &Path, mut files: BTreeMap<RootedPath, Vec<u8>>) {
         }
     } else {
         assert!(expected.methods.is_empty() && expected.decided.is_empty(), "{shown}");
-    }
-}
-
-/// Every file of a directory by its path within the root.
-fn tree(dir: &Path) -> BTreeMap<RootedPath, Vec<u8>> {
-    let files = walkdir::WalkDir::new(dir).into_iter().map(Result::unwrap).filter(|entry| entry.file_type().is_file());
-    files
-        .filter(|entry| entry.file_name() != "case.toml")
-        .map(|entry| {
-            let inside = Path::new("/").join(entry.path().strip_prefix(dir).unwrap());
-            (RootedPath::new(inside.as_os_str().as_encoded_bytes()).unwrap(), std::fs::read(entry.path()).unwrap())
-        })
-        .collect()
-}
-
-fn accounts_in(files: &BTreeMap<RootedPath, Vec<u8>>) -> Vec<Account> {
-    let text = |path: &str| files[&RootedPath::new(path).unwrap()].clone();
-    let (passwd, group) = (text("/etc/passwd"), text("/etc/group"));
-    let groups = accounts::group(&group).0;
-    let account = |entry: &accounts::PasswdEntry<'_>| Account {
-        name: entry.name.to_vec(),
-        uid: entry.uid,
-        gid: entry.gid,
-        groups: groups
-            .iter()
-            .filter(|group| group.gid == entry.gid || group.members.contains(&entry.name))
-            .map(|group| group.name.to_vec())
-            .collect(),
-        groups_complete: true,
-        home: entry.home.to_vec(),
-        shell: entry.shell.to_vec(),
-        local: true,
-    };
-    accounts::passwd(&passwd).0.iter().map(account).collect()
-}
-
-/// The case's files, with every PAM module but the missing ones, and the enrolment of one-time codes.
-struct Root {
-    texts: Texts,
-    enrolled: Vec<String>,
-    missing: Vec<String>,
-}
-
-impl Files for Root {
-    fn text(&self, path: &RootedPath) -> Seen<'_> {
-        match self.texts.text(path) {
-            Seen::Missing if self.inode(path).is_ok_and(|meta| meta.is_some()) => {
-                Seen::Opaque("its content is no part of the case".to_owned())
-            }
-            seen => seen,
-        }
-    }
-
-    fn inode(&self, path: &RootedPath) -> Result<Option<Meta>, String> {
-        const MODULES: &str = "/usr/lib/x86_64-linux-gnu/security";
-        let text = path.to_string();
-        let name = String::from_utf8_lossy(path.file_name()).into_owned();
-        let module = text.starts_with(&format!("{MODULES}/pam_")) && !self.missing.contains(&name);
-        let seed = self.enrolled.iter().any(|user| text == format!("/home/{user}/.google_authenticator"));
-        let directory = text == MODULES || matches!(self.texts.names(path), Names::Listed(_));
-        let kind = if module || seed || self.texts.0.contains_key(path) {
-            FileKind::Regular
-        } else if directory {
-            FileKind::Directory
-        } else {
-            return Ok(None);
-        };
-        let mode = if kind == FileKind::Directory { 0o755 } else { 0o644 };
-        Ok(Some(Meta { kind, mode, uid: 0, gid: 0, size: 1, nlink: 1, mtime: 0, ctime: 0, dev: 1, ino: 1 }))
-    }
-}
-
-impl Tree for Root {
-    fn names(&self, path: &RootedPath) -> Names {
-        self.texts.names(path)
     }
 }

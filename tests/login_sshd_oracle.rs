@@ -296,7 +296,8 @@ impl Case {
             return Err(read("err"));
         }
         let mut values = Values::new();
-        for line in read("out").lines() {
+        // Not `lines`, which would take a carriage return for part of the end.
+        for line in read("out").split_terminator('\n') {
             let (keyword, value) = line.split_once(' ').unwrap_or((line, ""));
             // Up to 8.4 sshd printed the older names; since 10.5 it prints capitals.
             let keyword = keyword.to_ascii_lowercase().replace("acceptedkeytypes", "acceptedalgorithms");

@@ -7,10 +7,11 @@ use std::net::IpAddr;
 
 use crate::facts::{Facts, RootFacts, ServerFacts};
 use crate::formats::program::Implementation;
+use crate::login::explore::KnownStacks;
 use crate::login::prove::{self, Outcome, Server, Violation, World};
 use crate::login::sshd::{Config, Problem};
 use crate::login::{explain, fix, pam};
-use crate::model::report::{self, Counterexample, Proof};
+use crate::model::report::{self, Proof};
 use crate::model::{Check, CheckResult, Evidence, Finding, Gap, Subject, code};
 use crate::policy::{FactorCount, LoginPolicy, Policy};
 
@@ -60,27 +61,25 @@ fn openssh<'a>(
 ) -> Proved<'a> {
     let server = crate::facts::login::server(facts);
     let world = World { tree: &root.files, accounts, directories: &root.login.directories };
-    let mut outcome = prove::prove(&server, world, policy);
+    let config = prove::config(&server, world);
+    let mut stacks = KnownStacks::new();
+    let mut outcome = match &config {
+        Some(config) => prove::prove_with(&server, config, world, policy, &mut stacks),
+        None => prove::prove(&server, world, policy),
+    };
     outcome.unknowns.extend(root.login.incomplete.iter().cloned());
     if outcome.proof == Proof::Proved && !outcome.unknowns.is_empty() {
         outcome.proof = Proof::Unknown;
     }
-    let config = Config::load(
-        &server.config,
-        &server.options,
-        &server.ports,
-        server.dialect.unwrap_or(crate::formats::sshd_config::Dialect::DEBIAN_12),
-        &root.files,
-    );
-    let shown: Vec<&Violation> = outcome.violations.iter().take(MAX_COUNTEREXAMPLES).collect();
-    let counterexamples: Vec<Counterexample> = shown
-        .iter()
-        .map(|violation| {
-            let fix = fix::smallest(violation, &server, world, policy, &config);
-            explain::counterexample(violation, &server, &config, fix)
-        })
-        .collect();
-    let evidence = shown.iter().map(|violation| lines(violation, &config)).collect();
+    let (mut counterexamples, mut evidence) = (Vec::new(), Vec::new());
+    if let Some(config) = &config {
+        let mut fixes = fix::Search::new(&server, world, policy, config, stacks);
+        for violation in outcome.violations.iter().take(MAX_COUNTEREXAMPLES) {
+            let fix = fixes.smallest(violation);
+            counterexamples.push(explain::counterexample(violation, &server, config, fix));
+            evidence.push(lines(violation, config));
+        }
+    }
     let number = |count: Option<usize>| count.and_then(|count| u32::try_from(count).ok());
     let entry = report::Login {
         server: facts.label.clone(),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 
+use super::alike::Questions;
 use super::classes::{AddressClass, Addresses, names};
 use super::factor::{Evidence, GuardKind};
 use super::methods::{self, Leaf, Stacks};
@@ -12,15 +13,35 @@ use super::pam;
 use super::prove::{Outcome, Server, Violation, Witness, World};
 use super::sshd::{Config, Connection, Effective, Global, Origin, Problem, access};
 use crate::formats::sshd_config::address::Range;
-use crate::formats::sshd_config::{Body, Criterion, address, pattern, value};
+use crate::formats::sshd_config::{Body, Criteria, Criterion, address, pattern, value};
 use crate::policy::{FactorCount, LoginPolicy};
 
 /// Who logs in: an account, or any name that no listed account has.
-struct User<'a> {
-    name: Cow<'a, [u8]>,
-    account: Option<&'a pam::Account>,
+pub struct User<'a> {
+    /// Its name.
+    pub name: Cow<'a, [u8]>,
+    /// The account, where there is one.
+    pub account: Option<&'a pam::Account>,
     /// Whether its groups can be looked up.
-    groups: bool,
+    pub groups: bool,
+}
+
+/// Users whom nothing tells apart.
+struct Kind<'a, 'b> {
+    users: Vec<&'b User<'a>>,
+    /// The best example among them.
+    example: &'b User<'a>,
+    number: usize,
+}
+
+/// The PAM stacks by service, kept for configurations that share them.
+pub type KnownStacks = BTreeMap<Vec<u8>, Rc<Stacks>>;
+
+/// A way in while it is gathered, with the kinds of users that can take it, by number.
+struct Met {
+    key: Key,
+    violation: Violation,
+    kinds: BTreeSet<usize>,
 }
 
 /// One server's connections.
@@ -29,12 +50,14 @@ pub struct Exploration<'a> {
     policy: &'a LoginPolicy,
     config: &'a Config,
     global: &'a Global<'a>,
-    stacks: BTreeMap<Vec<u8>, Stacks>,
+    stacks: &'a mut KnownStacks,
     service: Vec<u8>,
     listeners: Vec<(IpAddr, u16)>,
     inetd: bool,
     /// By the Match lines that hold: what sshd makes of them.
-    effective: BTreeMap<BTreeSet<Origin>, Rc<Result<Effective, Problem>>>,
+    effective: BTreeMap<Vec<Origin>, Rc<Result<Effective, Problem>>>,
+    /// Every Match line.
+    blocks: Vec<(Origin, &'a Criteria)>,
 }
 
 /// What makes two ways the same to a reader.
@@ -49,7 +72,16 @@ impl<'a> Exploration<'a> {
         policy: &'a LoginPolicy,
         config: &'a Config,
         global: &'a Global<'a>,
+        stacks: &'a mut KnownStacks,
     ) -> Self {
+        let mut blocks = Vec::new();
+        for (file, source) in config.files.iter().enumerate() {
+            for (line, text) in source.lines.iter().enumerate() {
+                if let Body::Match(criteria) = &text.body {
+                    blocks.push((Origin::Line { file, line }, criteria));
+                }
+            }
+        }
         let values = global.values();
         let listeners = if server.listeners.is_empty() {
             let any = IpAddr::from([0, 0, 0, 0]);
@@ -62,11 +94,12 @@ impl<'a> Exploration<'a> {
             policy,
             config,
             global,
-            stacks: BTreeMap::new(),
+            stacks,
             service: server.name.to_ascii_lowercase(),
             listeners,
             inetd: server.inetd,
             effective: BTreeMap::new(),
+            blocks,
         }
     }
 
@@ -87,16 +120,21 @@ impl<'a> Exploration<'a> {
         let from = self.remote_classes();
         let arrivals = self.arrivals();
         let users = self.users(outcome);
-        let mut met: BTreeMap<usize, Vec<(Key, Violation)>> = BTreeMap::new();
-        for user in &users {
+        let remotes: Vec<pam::Remote> = from.iter().map(|class| remote(class.range)).collect();
+        let stacks: Vec<&Stacks> = self.stacks.values().map(Rc::as_ref).collect();
+        let sorted = Questions::of(self.config).sort(&users, &stacks, &remotes, self.world.tree);
+        let kinds: Vec<Kind<'_, '_>> = sorted.into_iter().enumerate().filter_map(Kind::new).collect();
+        let mut met: BTreeMap<usize, Vec<Met>> = BTreeMap::new();
+        for kind in &kinds {
             for class in &from {
                 for (to, port) in &arrivals {
-                    outcome.classes += 1;
-                    self.one(user, class, to, *port, from.len(), outcome, &mut met);
+                    outcome.classes =
+                        outcome.classes.saturating_add(u64::try_from(kind.users.len()).unwrap_or(u64::MAX));
+                    self.one(kind, class, to, *port, from.len(), outcome, &mut met);
                 }
             }
         }
-        let mut found: Vec<Violation> = met.into_values().flatten().map(|(_, violation)| violation).collect();
+        let mut found: Vec<Violation> = met.into_values().flatten().map(|met| met.with_users(&kinds)).collect();
         found.sort_by_key(|violation| violation.weight());
         outcome.violations = found
             .iter()
@@ -130,9 +168,10 @@ impl<'a> Exploration<'a> {
                 }
             }
         }
+        self.stacks.retain(|service, _| services.contains(service));
         for service in services {
-            let stacks = Stacks::new(&service, self.world.tree);
-            self.stacks.insert(service, stacks);
+            let tree = self.world.tree;
+            self.stacks.entry(service).or_insert_with_key(|service| Rc::new(Stacks::new(service, tree)));
         }
     }
 
@@ -233,10 +272,7 @@ impl<'a> Exploration<'a> {
                 globs.extend(pattern::items(list).0.into_iter().map(|item| item.pattern));
             }
         }
-        globs.extend(self.access_patterns().map(|glob| {
-            let end = glob.iter().rposition(|byte| *byte == b'@').unwrap_or(glob.len());
-            glob.get(..end).unwrap_or_default().to_vec()
-        }));
+        globs.extend(self.access_patterns().map(|glob| value::user_and_hosts(glob, self.config.dialect).0.to_vec()));
         let globs: Vec<&[u8]> = globs.iter().map(Vec::as_slice).collect();
         match names::combinations(&globs) {
             Some(found) => users.extend(
@@ -255,14 +291,15 @@ impl<'a> Exploration<'a> {
     #[allow(clippy::too_many_arguments, reason = "the coordinates of one class and where its ways are gathered")]
     fn one(
         &mut self,
-        user: &User<'a>,
+        kind: &Kind<'a, '_>,
         class: &AddressClass,
         to: &str,
         port: u16,
         classes: usize,
         outcome: &mut Outcome,
-        met: &mut BTreeMap<usize, Vec<(Key, Violation)>>,
+        met: &mut BTreeMap<usize, Vec<Met>>,
     ) {
+        let user = kind.example;
         let groups = user.account.filter(|_| user.groups).map(|account| Cow::Borrowed(account.groups.as_slice()));
         let connection = Connection {
             user: Some(Cow::Borrowed(&user.name)),
@@ -285,7 +322,7 @@ impl<'a> Exploration<'a> {
         } else {
             self.service.clone()
         };
-        let Some(stacks) = self.stacks.get(&service) else { return };
+        let Some(stacks) = self.stacks.get(&service).map(Rc::as_ref) else { return };
         let remote = remote(class.range);
         let leaf = Leaf { effective, account: user.account, remote, stacks, files: self.world.tree };
         for way in leaf.ways() {
@@ -320,41 +357,31 @@ impl<'a> Exploration<'a> {
                 origins.iter().filter(|(keyword, _)| *keyword != "permitrootlogin").copied().collect();
             let key: Key = (way.methods.clone(), key_evidence, shown);
             let bucket = met.entry(way.evidence.authenticators()).or_default();
-            let entry = match bucket.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, entry)) => entry,
-                None => {
-                    bucket.push((
-                        key,
-                        Violation {
-                            values: way.keywords.iter().map(|keyword| effective.words(keyword).join(" ")).collect(),
-                            way: way.clone(),
-                            origins: origins.clone(),
-                            blocks: effective.blocks.clone(),
-                            users: BTreeSet::new(),
-                            others: false,
-                            accounts: self.world.accounts.len(),
-                            from: Vec::new(),
-                            classes,
-                            witness: witness.clone(),
-                        },
-                    ));
-                    match bucket.last_mut() {
-                        Some((_, entry)) => entry,
-                        None => continue,
-                    }
-                }
-            };
+            let at = bucket.iter().position(|met| met.key == key).unwrap_or_else(|| {
+                let violation = Violation {
+                    values: way.keywords.iter().map(|keyword| effective.words(keyword).join(" ")).collect(),
+                    way: way.clone(),
+                    origins: origins.clone(),
+                    blocks: effective.blocks.clone(),
+                    users: BTreeSet::new(),
+                    others: false,
+                    accounts: self.world.accounts.len(),
+                    from: Vec::new(),
+                    classes,
+                    witness: witness.clone(),
+                };
+                bucket.push(Met { key, violation, kinds: BTreeSet::new() });
+                bucket.len() - 1
+            });
+            let Some(met) = bucket.get_mut(at) else { continue };
+            met.kinds.insert(kind.number);
+            let entry = &mut met.violation;
             if witness.rank > entry.witness.rank {
                 entry.values = way.keywords.iter().map(|keyword| effective.words(keyword).join(" ")).collect();
                 entry.origins = origins;
                 entry.blocks.clone_from(&effective.blocks);
                 entry.way = way;
                 entry.witness = witness;
-            }
-            if user.account.is_some() {
-                entry.users.insert(user.name.to_vec());
-            } else {
-                entry.others = true;
             }
             if !entry.from.contains(class) {
                 entry.from.push(class.clone());
@@ -364,16 +391,12 @@ impl<'a> Exploration<'a> {
 
     /// What sshd makes of the connection; the same for all that satisfy the same Match lines.
     fn effective(&mut self, connection: &Connection<'_>) -> Rc<Result<Effective, Problem>> {
-        let mut hold = BTreeSet::new();
-        for (file, source) in self.config.files.iter().enumerate() {
-            for (line, text) in source.lines.iter().enumerate() {
-                if let Body::Match(criteria) = &text.body
-                    && connection.satisfies(criteria)
-                {
-                    hold.insert(Origin::Line { file, line });
-                }
-            }
-        }
+        let hold: Vec<Origin> = self
+            .blocks
+            .iter()
+            .filter(|(_, criteria)| connection.satisfies(criteria))
+            .map(|(origin, _)| *origin)
+            .collect();
         if let Some(known) = self.effective.get(&hold) {
             return Rc::clone(known);
         }
@@ -391,6 +414,28 @@ impl<'a> Exploration<'a> {
     }
 }
 
+impl<'a, 'b> Kind<'a, 'b> {
+    fn new((number, users): (usize, Vec<&'b User<'a>>)) -> Option<Self> {
+        // The first of those that rank highest.
+        let example = users.iter().rev().max_by_key(|user| person(user)).copied()?;
+        Some(Self { users, example, number })
+    }
+}
+
+impl Met {
+    fn with_users(self, kinds: &[Kind<'_, '_>]) -> Violation {
+        let mut violation = self.violation;
+        for user in kinds.iter().filter(|kind| self.kinds.contains(&kind.number)).flat_map(|kind| &kind.users) {
+            if user.account.is_some() {
+                violation.users.insert(user.name.to_vec());
+            } else {
+                violation.others = true;
+            }
+        }
+        violation
+    }
+}
+
 fn remote(range: Range) -> pam::Remote {
     match range {
         Range::V4(first, last) => {
@@ -402,15 +447,19 @@ fn remote(range: Range) -> pam::Remote {
     }
 }
 
-/// How good an example a user is: people before root before services; addresses for documentation before others.
+/// How good an example of a connection it is; addresses for documentation before others.
 fn rank(user: &User<'_>, class: &AddressClass) -> u8 {
+    person(user) + u8::from(class.witness == "203.0.113.9")
+}
+
+/// How good an example a user is: people before root before services.
+fn person(user: &User<'_>) -> u8 {
     let shell = |account: &pam::Account| !account.shell.ends_with(b"nologin") && !account.shell.ends_with(b"false");
-    let person = match user.account {
+    match user.account {
         Some(account) if account.uid >= 1000 && account.uid != 65534 && shell(account) => 8,
         Some(account) if account.uid == 0 => 6,
         None => 4,
         Some(account) if shell(account) => 2,
         Some(_) => 0,
-    };
-    person + u8::from(class.witness == "203.0.113.9")
+    }
 }

@@ -1,6 +1,7 @@
 //! The smallest edit that closes a way in: candidates in order of size, each tried by the same prover.
 
 use super::explain;
+use super::explore::KnownStacks;
 use super::pam::{Files, Seen};
 use super::prove::{self, Outcome, Server, Violation, World};
 use super::sshd::{Config, Origin};
@@ -10,6 +11,7 @@ use crate::model::text::escape;
 use crate::model::{Meta, RootedPath};
 use crate::policy::LoginPolicy;
 use std::borrow::Cow;
+use std::rc::Rc;
 
 /// One edit of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,33 +35,68 @@ pub enum Change {
     Delete,
 }
 
-/// The first candidate that the prover accepts, in words; or that none was found.
-#[must_use]
-pub fn smallest(
-    violation: &Violation,
-    server: &Server,
-    world: World<'_>,
-    policy: &LoginPolicy,
-    config: &Config,
-) -> String {
-    let mut closes = None;
-    for edit in candidates(violation, server, config, world.tree) {
-        let Some(tree) = Edited::new(world.tree, &edit) else { continue };
-        let after = prove::prove(server, World { tree: &tree, ..world }, policy);
-        if after.proof == Proof::Proved && !after.closed {
-            return format!("{edit}  (proved with this line)");
+/// Looks for edits of one server's files. Each edit is tried once, however many ways it is a candidate for.
+pub struct Search<'a> {
+    server: &'a Server,
+    world: World<'a>,
+    policy: &'a LoginPolicy,
+    config: &'a Config,
+    /// Of the tree as it is: an edit of sshd's own files leaves them alone.
+    stacks: KnownStacks,
+    tried: Vec<(Edit, Option<Rc<Outcome>>)>,
+}
+
+impl<'a> Search<'a> {
+    /// `stacks` are those of the proof that found the ways.
+    #[must_use]
+    pub const fn new(
+        server: &'a Server,
+        world: World<'a>,
+        policy: &'a LoginPolicy,
+        config: &'a Config,
+        stacks: KnownStacks,
+    ) -> Self {
+        Self { server, world, policy, config, stacks, tried: Vec::new() }
+    }
+
+    /// The first candidate that the prover accepts, in words; or that none was found.
+    #[must_use]
+    pub fn smallest(&mut self, violation: &Violation) -> String {
+        let mut closes = None;
+        for edit in candidates(violation, self.server, self.config, self.world.tree) {
+            let Some(after) = self.after(&edit) else { continue };
+            if after.proof == Proof::Proved && !after.closed {
+                return format!("{edit}  (proved with this line)");
+            }
+            if closes.is_none() && after.refusals.is_empty() && is_gone(violation, &after) && !after.closed {
+                closes = Some(edit);
+            }
         }
-        if closes.is_none() && after.refusals.is_empty() && is_gone(violation, &after) && !after.closed {
-            closes = Some(edit);
+        match closes {
+            Some(edit) => format!("{edit}  (closes this way in; what else is reported stays)"),
+            None => {
+                "no single line was found that closes it: demand a second method with AuthenticationMethods and see \
+                     that each method of the list asks for a factor of its own"
+                    .to_owned()
+            }
         }
     }
-    match closes {
-        Some(edit) => format!("{edit}  (closes this way in; what else is reported stays)"),
-        None => {
-            "no single line was found that closes it: demand a second method with AuthenticationMethods and see that \
-                 each method of the list asks for a factor of its own"
-                .to_owned()
+
+    /// What can be shown with the edit made; `None` where the file is not known.
+    fn after(&mut self, edit: &Edit) -> Option<Rc<Outcome>> {
+        if let Some((_, known)) = self.tried.iter().find(|(tried, _)| tried == edit) {
+            return known.clone();
         }
+        let after = Edited::new(self.world.tree, edit).and_then(|tree| {
+            let world = World { tree: &tree, ..self.world };
+            let config = prove::config(self.server, world)?;
+            let own = self.config.files.iter().any(|file| file.path == edit.path);
+            let mut fresh = KnownStacks::new();
+            let stacks = if own { &mut self.stacks } else { &mut fresh };
+            Some(Rc::new(prove::prove_with(self.server, &config, world, self.policy, stacks)))
+        });
+        self.tried.push((edit.clone(), after.clone()));
+        after
     }
 }
 

@@ -40,10 +40,29 @@ impl Stacks {
         }
     }
 
+    /// What an account answers to the conditions of both stacks, as far as it depends on the account: for each of the
+    /// classes of addresses where that matters.
+    pub fn answers<'s>(
+        &'s self,
+        account: Option<&'s pam::Account>,
+        remotes: &'s [pam::Remote],
+        files: &'s dyn Files,
+    ) -> impl Iterator<Item = Answer> + 's {
+        let conditions = self.auth.conditions.iter().chain(&self.account.conditions);
+        conditions.flat_map(move |condition| {
+            let remotes = if condition.asks_for_remote() { remotes } else { &[pam::Remote::Any] };
+            remotes.iter().map(move |remote| {
+                let service = self.service.as_slice();
+                let (remote, empty_passwords_permitted, key_shown) = (*remote, false, false);
+                let connection = pam::Connection { account, remote, service, empty_passwords_permitted, key_shown };
+                condition.answer(&connection, files)
+            })
+        })
+    }
+
     fn run(&self, account: bool, mode: Mode, connection: &pam::Connection<'_>, files: &dyn Files) -> Ways {
         let program = if account { &self.account } else { &self.auth };
-        let answers = program.answers(connection, files);
-        let key = (account, mode, answers);
+        let key = (account, mode, program.answers(connection, files));
         if let Some(known) = self.runs.borrow().get(&key) {
             return known.clone();
         }

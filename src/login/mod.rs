@@ -1,5 +1,6 @@
 //! The algebra of login paths: what each way in asks for. Opens nothing: bytes come in as arguments.
 
+pub mod alike;
 pub mod classes;
 pub mod explain;
 pub mod explore;

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use super::classes::AddressClass;
 use super::classes::addresses::may_be_address;
-use super::explore::Exploration;
+use super::explore::{Exploration, KnownStacks};
 use super::methods::Way;
 use super::pam;
 use super::sshd::{Config, Global, Origin, Problem};
@@ -116,28 +116,31 @@ pub struct Witness {
 /// Proves or refutes that every way into `server` asks for what `policy` demands.
 #[must_use]
 pub fn prove(server: &Server, world: World<'_>, policy: &LoginPolicy) -> Outcome {
-    let mut outcome = Outcome {
-        proof: Proof::Unknown,
-        authenticators: None,
-        categories: None,
-        violations: Vec::new(),
-        paths: Vec::new(),
-        unknowns: BTreeSet::new(),
-        refusals: Vec::new(),
-        dead: Vec::new(),
-        classes: 0,
-        closed: false,
-    };
-    let Some(dialect) = server.dialect else {
+    let Some(config) = config(server, world) else { return Outcome::of_no_version() };
+    prove_with(server, &config, world, policy, &mut KnownStacks::new())
+}
+
+/// The configuration that `server` reads; `None` if its version could not be told.
+#[must_use]
+pub fn config(server: &Server, world: World<'_>) -> Option<Config> {
+    Some(Config::load(&server.config, &server.options, &server.ports, server.dialect?, world.tree))
+}
+
+/// The same of a configuration that is loaded, with PAM stacks of `world` that another proof has made.
+#[must_use]
+pub fn prove_with(
+    server: &Server,
+    config: &Config,
+    world: World<'_>,
+    policy: &LoginPolicy,
+    stacks: &mut KnownStacks,
+) -> Outcome {
+    let mut outcome = Outcome::empty();
+    if !config.dialect.is_compared() {
         outcome
             .unknowns
-            .insert("the server's version could not be told, so neither how it reads its configuration".to_owned());
-        return outcome;
-    };
-    if !dialect.is_compared() {
-        outcome.unknowns.insert(format!("our reading of sshd_config was never compared with {dialect} itself"));
+            .insert(format!("our reading of sshd_config was never compared with {} itself", config.dialect));
     }
-    let config = Config::load(&server.config, &server.options, &server.ports, dialect, world.tree);
     for unasked in &config.unasked {
         outcome.unknowns.insert(format!("{unasked} was not looked at"));
     }
@@ -160,8 +163,8 @@ pub fn prove(server: &Server, world: World<'_>, policy: &LoginPolicy) -> Outcome
             return outcome;
         }
     };
-    outcome.dead = dead_blocks(&config, &global);
-    Exploration::new(server, world, policy, &config, &global).run(&mut outcome);
+    outcome.dead = dead_blocks(config, &global);
+    Exploration::new(server, world, policy, config, &global, stacks).run(&mut outcome);
     outcome.closed = outcome.paths.is_empty();
     outcome.proof = if !outcome.violations.is_empty() {
         Proof::Refuted
@@ -202,6 +205,28 @@ fn dead_blocks(config: &Config, global: &Global<'_>) -> Vec<Problem> {
 fn host_may_match(list: &[u8]) -> bool {
     let list = list.to_ascii_lowercase();
     pattern::items(&list).0.iter().any(|item| !item.negated && may_be_address(&item.pattern))
+}
+
+impl Outcome {
+    fn empty() -> Self {
+        Self {
+            proof: Proof::Unknown,
+            authenticators: None,
+            categories: None,
+            violations: Vec::new(),
+            paths: Vec::new(),
+            unknowns: BTreeSet::new(),
+            refusals: Vec::new(),
+            dead: Vec::new(),
+            classes: 0,
+            closed: false,
+        }
+    }
+
+    fn of_no_version() -> Self {
+        let reason = "the server's version could not be told, so neither how it reads its configuration";
+        Self { unknowns: BTreeSet::from([reason.to_owned()]), ..Self::empty() }
+    }
 }
 
 impl Violation {

@@ -175,6 +175,16 @@ impl Account {
 }
 
 impl Condition {
+    /// Whether the answer may depend on where a connection comes from.
+    #[must_use]
+    pub fn asks_for_remote(&self) -> bool {
+        match &self.test {
+            Test::Access(_) | Test::ListFile(_) => true,
+            Test::SucceedIf(comparisons) => comparisons.asks_for_remote(),
+            _ => false,
+        }
+    }
+
     /// What `connection` answers.
     #[must_use]
     pub fn answer(&self, connection: &Connection<'_>, files: &dyn Files) -> Answer {

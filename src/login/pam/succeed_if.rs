@@ -76,6 +76,12 @@ impl SucceedIf {
             .map(Self)
     }
 
+    /// Whether it may depend on where a connection comes from.
+    #[must_use]
+    pub fn asks_for_remote(&self) -> bool {
+        self.0.iter().any(|comparison| matches!(comparison.left, Left::Rhost | Left::Other))
+    }
+
     /// Whether all of them hold.
     #[must_use]
     pub fn answer(&self, connection: &Connection<'_>) -> Answer {

@@ -1,0 +1,102 @@
+//! What the login proof costs, in CPU: every scenario of `tests/cases/login` with its counterexample and fix, and one large
+//! host. `cargo bench --bench login`.
+#![allow(clippy::disallowed_macros, clippy::disallowed_methods, clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::print_stdout, reason = "a bench prints")]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use common::case::Case;
+use sshproof::login::explore::KnownStacks;
+use sshproof::login::pam::Account;
+use sshproof::login::prove::World;
+use sshproof::login::{explain, fix, prove};
+use sshproof::model::RootedPath;
+
+fn main() {
+    // `cargo test --benches` and `cargo clippy` build us; only `cargo bench` wants figures.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let mut rows: Vec<(f64, String)> =
+        Case::all().iter().map(|case| (cost(case, case.world()), case.name.clone())).collect();
+    rows.sort_by(|a, b| b.0.total_cmp(&a.0));
+    println!("{} scenarios, median {:.2} ms; the dearest:", rows.len(), rows[rows.len() / 2].0);
+    for (milliseconds, name) in rows.iter().take(8) {
+        println!("{milliseconds:>9.2} ms  {name}");
+    }
+    let (case, accounts) = large();
+    let world = World { accounts: &accounts, ..case.world() };
+    println!("{:>9.2} ms  30 Match blocks, 200 PAM lines, {} accounts", cost(&case, world), accounts.len());
+    println!("peak resident set {} KiB", peak());
+}
+
+/// Proof, counterexamples and fixes; the best of some rounds, in milliseconds.
+fn cost(case: &Case, world: World<'_>) -> f64 {
+    let once = || {
+        let begin = Instant::now();
+        let (server, policy) = (case.server(), case.policy());
+        let config = prove::config(&server, world).unwrap();
+        let mut stacks = KnownStacks::new();
+        let outcome = prove::prove_with(&server, &config, world, &policy, &mut stacks);
+        let mut fixes = fix::Search::new(&server, world, &policy, &config, stacks);
+        for violation in outcome.violations.iter().take(8) {
+            let fix = fixes.smallest(violation);
+            std::hint::black_box(explain::counterexample(violation, &server, &config, fix));
+        }
+        begin.elapsed().as_secs_f64() * 1e3
+    };
+    let first = once();
+    let rounds = if first > 100.0 { 1 } else { 10 };
+    (0..rounds).map(|_| once()).fold(first, f64::min)
+}
+
+/// Many of everything.
+fn large() -> (Case, Vec<Account>) {
+    let mut case = Case::all().into_iter().find(|case| case.name == "04_password_and_otp").unwrap();
+    let mut config = "UsePAM yes\nKbdInteractiveAuthentication yes\nPasswordAuthentication no\n\
+                      AuthenticationMethods publickey,keyboard-interactive\n"
+        .to_owned();
+    for block in 0..30 {
+        let condition = match block % 3 {
+            0 => format!("User user{block}*,!user{block}7"),
+            1 => format!("Group group{block}"),
+            _ => format!("Address 10.{block}.0.0/16"),
+        };
+        let _ = writeln!(config, "Match {condition}\n  MaxAuthTries {}\n  X11Forwarding no", block + 1);
+    }
+    let mut stack = "auth required pam_unix.so\nauth required pam_google_authenticator.so\n".to_owned();
+    for line in 0..198 {
+        let module = ["pam_env.so", "pam_faildelay.so delay=1", "pam_warn.so", "pam_succeed_if.so uid >= 1"][line % 4];
+        let _ = writeln!(stack, "auth optional {module}");
+    }
+    stack.push_str("account required pam_permit.so\n");
+    let mut put = |path: &str, text: String| {
+        case.root.texts.0.insert(RootedPath::new(path).unwrap(), text.into_bytes());
+    };
+    put("/etc/ssh/sshd_config", config);
+    put("/etc/pam.d/sshd", stack);
+    let accounts = (0..50_000_u32)
+        .map(|number| Account {
+            name: format!("user{number}").into_bytes(),
+            uid: 1000 + number,
+            gid: 100,
+            groups: vec![b"users".to_vec(), format!("group{}", number % 60).into_bytes()],
+            groups_complete: true,
+            home: format!("/home/user{number}").into_bytes(),
+            shell: b"/bin/bash".to_vec(),
+            local: true,
+        })
+        .collect();
+    (case, accounts)
+}
+
+/// Of this process so far, in KiB (`VmHWM`, proc_pid_status(5)).
+fn peak() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    line.split_whitespace().nth(1).unwrap().to_owned()
+}

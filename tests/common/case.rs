@@ -1,0 +1,216 @@
+//! The scenarios of the login proof, as files: one directory under `tests/cases/login` each, with what differs from `_base`
+//! and a `case.toml` that says what must be shown.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use sshproof::formats::accounts;
+use sshproof::formats::sshd_config::Dialect;
+use sshproof::login::pam::{Account, Files, Seen};
+use sshproof::login::prove::{Server, World};
+use sshproof::login::tree::{Names, Texts, Tree};
+use sshproof::model::{FileKind, Meta, RootedPath};
+use sshproof::policy::{FactorCount, LoginPolicy};
+
+/// A scenario, read.
+#[derive(Clone)]
+pub struct Case {
+    /// Its directory's name.
+    pub name: String,
+    /// What must be shown.
+    pub expected: Expected,
+    /// Its files.
+    pub root: Root,
+    accounts: Vec<Account>,
+}
+
+impl Case {
+    /// Every scenario, by name.
+    pub fn all() -> Vec<Self> {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/login");
+        let mut cases: Vec<PathBuf> = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+        cases.retain(|case| case.join("case.toml").exists());
+        cases.sort();
+        assert!(cases.len() > 20, "only {} cases found", cases.len());
+        let base = tree(&dir.join("_base"));
+        cases.iter().map(|case| Self::read(case, base.clone())).collect()
+    }
+
+    fn read(dir: &Path, mut files: BTreeMap<RootedPath, Vec<u8>>) -> Self {
+        let expected: Expected = toml::from_str(&std::fs::read_to_string(dir.join("case.toml")).unwrap()).unwrap();
+        files.extend(tree(dir));
+        let name = dir.file_name().unwrap().to_str().unwrap().to_owned();
+        let root = Root { texts: Texts(files), enrolled: expected.enrolled.clone(), missing: expected.missing.clone() };
+        Self { accounts: accounts_in(&root.texts.0), name, expected, root }
+    }
+
+    /// The server of the scenario.
+    pub fn server(&self) -> Server {
+        let expected = &self.expected;
+        Server {
+            dialect: Dialect::from_banner(&expected.banner),
+            config: RootedPath::new("/etc/ssh/sshd_config").unwrap(),
+            options: expected.options.iter().map(|option| option.clone().into_bytes()).collect(),
+            ports: Vec::new(),
+            name: b"sshd".to_vec(),
+            listeners: expected.listen.iter().map(|socket| (socket.ip(), socket.port())).collect(),
+            inetd: false,
+        }
+    }
+
+    /// Its host.
+    pub fn world(&self) -> World<'_> {
+        World { tree: &self.root, accounts: &self.accounts, directories: &self.expected.directories }
+    }
+
+    /// What policy demands.
+    pub fn policy(&self) -> LoginPolicy {
+        LoginPolicy { factors: 2, count: self.expected.count }
+    }
+}
+
+/// What a case says.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Expected {
+    /// What it is about, for readers.
+    pub about: String,
+    /// `proved`, `refuted` or `unknown`.
+    pub proof: String,
+    /// How sshd announces itself.
+    pub banner: String,
+    /// What it listens on.
+    pub listen: Vec<SocketAddr>,
+    /// `-o` options.
+    pub options: Vec<String>,
+    /// Whose one-time codes are enrolled.
+    pub enrolled: Vec<String>,
+    /// PAM modules that are not installed.
+    pub missing: Vec<String>,
+    /// Further sources of accounts.
+    pub directories: Vec<String>,
+    /// What policy counts.
+    pub count: FactorCount,
+    /// Whether nobody can log in at all.
+    pub closed: bool,
+    /// Fewest authenticators.
+    pub authenticators: Option<usize>,
+    /// Methods, user, parts of the region and of the fix, of the first counterexample.
+    pub methods: String,
+    pub user: String,
+    pub region: String,
+    pub fix: String,
+    /// Beginnings of lines that decide the first counterexample.
+    pub decided: Vec<String>,
+    /// Beginnings (`file:line`) of Match lines that can never hold.
+    pub dead: Vec<String>,
+    /// Parts of reasons why it is unknown.
+    pub unknown: Vec<String>,
+    /// Part of sshd's refusal.
+    pub refused: String,
+}
+
+impl Default for Expected {
+    fn default() -> Self {
+        Self {
+            about: String::new(),
+            proof: String::new(),
+            banner: "OpenSSH_9.2p1 Debian-2+deb12u10".to_owned(),
+            listen: vec!["0.0.0.0:22".parse().unwrap(), "[::]:22".parse().unwrap()],
+            options: Vec::new(),
+            enrolled: Vec::new(),
+            missing: Vec::new(),
+            directories: Vec::new(),
+            count: FactorCount::Authenticators,
+            closed: false,
+            authenticators: None,
+            methods: String::new(),
+            user: String::new(),
+            region: String::new(),
+            fix: String::new(),
+            decided: Vec::new(),
+            dead: Vec::new(),
+            unknown: Vec::new(),
+            refused: String::new(),
+        }
+    }
+}
+
+/// Every file of a directory by its path within the root.
+fn tree(dir: &Path) -> BTreeMap<RootedPath, Vec<u8>> {
+    let files = walkdir::WalkDir::new(dir).into_iter().map(Result::unwrap).filter(|entry| entry.file_type().is_file());
+    files
+        .filter(|entry| entry.file_name() != "case.toml")
+        .map(|entry| {
+            let inside = Path::new("/").join(entry.path().strip_prefix(dir).unwrap());
+            (RootedPath::new(inside.as_os_str().as_encoded_bytes()).unwrap(), std::fs::read(entry.path()).unwrap())
+        })
+        .collect()
+}
+
+fn accounts_in(files: &BTreeMap<RootedPath, Vec<u8>>) -> Vec<Account> {
+    let text = |path: &str| files[&RootedPath::new(path).unwrap()].clone();
+    let (passwd, group) = (text("/etc/passwd"), text("/etc/group"));
+    let groups = accounts::group(&group).0;
+    let account = |entry: &accounts::PasswdEntry<'_>| Account {
+        name: entry.name.to_vec(),
+        uid: entry.uid,
+        gid: entry.gid,
+        groups: groups
+            .iter()
+            .filter(|group| group.gid == entry.gid || group.members.contains(&entry.name))
+            .map(|group| group.name.to_vec())
+            .collect(),
+        groups_complete: true,
+        home: entry.home.to_vec(),
+        shell: entry.shell.to_vec(),
+        local: true,
+    };
+    accounts::passwd(&passwd).0.iter().map(account).collect()
+}
+
+/// The case's files, with every PAM module but the missing ones, and the enrolment of one-time codes.
+#[derive(Clone)]
+pub struct Root {
+    /// By path.
+    pub texts: Texts,
+    enrolled: Vec<String>,
+    missing: Vec<String>,
+}
+
+impl Files for Root {
+    fn text(&self, path: &RootedPath) -> Seen<'_> {
+        match self.texts.text(path) {
+            Seen::Missing if self.inode(path).is_ok_and(|meta| meta.is_some()) => {
+                Seen::Opaque("its content is no part of the case".to_owned())
+            }
+            seen => seen,
+        }
+    }
+
+    fn inode(&self, path: &RootedPath) -> Result<Option<Meta>, String> {
+        const MODULES: &str = "/usr/lib/x86_64-linux-gnu/security";
+        let text = path.to_string();
+        let name = String::from_utf8_lossy(path.file_name()).into_owned();
+        let module = text.starts_with(&format!("{MODULES}/pam_")) && !self.missing.contains(&name);
+        let seed = self.enrolled.iter().any(|user| text == format!("/home/{user}/.google_authenticator"));
+        let directory = text == MODULES || matches!(self.texts.names(path), Names::Listed(_));
+        let kind = if module || seed || self.texts.0.contains_key(path) {
+            FileKind::Regular
+        } else if directory {
+            FileKind::Directory
+        } else {
+            return Ok(None);
+        };
+        let mode = if kind == FileKind::Directory { 0o755 } else { 0o644 };
+        Ok(Some(Meta { kind, mode, uid: 0, gid: 0, size: 1, nlink: 1, mtime: 0, ctime: 0, dev: 1, ino: 1 }))
+    }
+}
+
+impl Tree for Root {
+    fn names(&self, path: &RootedPath) -> Names {
+        self.texts.names(path)
+    }
+}
