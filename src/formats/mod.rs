@@ -17,6 +17,7 @@ pub mod pam;
 pub mod problem;
 pub mod proc;
 pub mod program;
+pub mod rpm;
 pub mod sshd_args;
 pub mod sshd_config;
 pub mod unit;

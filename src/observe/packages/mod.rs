@@ -11,10 +11,11 @@ mod out;
 mod status_d;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::facts::{FileFacts, FileTable, Look, ObservationGap, PackageFacts, Role};
 use crate::host::root::Root;
-use crate::model::{FileKind, RootedPath};
+use crate::model::{FileKind, RootedPath, Subject};
 
 use aliases::Aliases;
 use out::Out;
@@ -28,11 +29,13 @@ pub fn observe(root: &Root, files: &FileTable) -> (PackageFacts, Vec<Observation
     for path in asked.paths() {
         out.facts.records.entry(path.clone()).or_default();
     }
-    dpkg::observe(&asked, &mut out);
-    status_d::observe(&asked, &mut out);
-    managed::observe(&asked, &mut out);
-    alternatives::observe(&asked, &mut out);
-    elsewhere::observe(&asked, &mut out);
+    for read in [dpkg::observe, status_d::observe, managed::observe, alternatives::observe, elsewhere::observe] {
+        // A parser's panic costs what that reader would have said, never the scan.
+        if catch_unwind(AssertUnwindSafe(|| read(&asked, &mut out))).is_err() {
+            let reason = "the content of a package database makes our reader fail: treat it as hostile".to_owned();
+            out.gap(Subject::Host, reason);
+        }
+    }
     (out.facts, out.gaps)
 }
 
