@@ -17,3 +17,4 @@ pub mod own;
 pub mod policy;
 pub mod render;
 pub mod scan;
+pub mod trust;

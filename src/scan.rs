@@ -62,9 +62,9 @@ pub fn judge(facts: &Facts, wanted: &BTreeSet<Check>, knowledge: &Knowledge, pol
         duration_ms: facts.duration_ms,
         verdict,
         classes,
-        trust_floor: facts.roots.iter().filter_map(checks::trust::floor).max(),
+        trust_floor: facts.roots.iter().filter_map(|root| checks::trust::floor(root, knowledge.vendor_keys())).max(),
         servers: facts.roots.iter().flat_map(|root| &root.servers).map(server).collect(),
-        files: facts.roots.iter().flat_map(|root| files(root, &results)).collect(),
+        files: facts.roots.iter().flat_map(|root| files(root, knowledge, &results)).collect(),
         login: proofs.into_iter().map(|proved| proved.entry).collect(),
         not_covered: limits::of(is_live(facts)).map(|limit| limit.what.to_owned()).collect(),
         sweep: facts.roots.first().and_then(|root| root.sweep),
@@ -76,8 +76,8 @@ pub fn judge(facts: &Facts, wanted: &BTreeSet<Check>, knowledge: &Knowledge, pol
 /// One check's answer: what it concludes, what the observer could not see for it, and what the site has accepted.
 fn ask(check: Check, facts: &Facts, proofs: &[Proved<'_>], knowledge: &Knowledge, policy: &Policy) -> CheckResult {
     let mut result = match check {
-        Check::Provenance => checks::provenance::check(facts, policy),
-        Check::Anomaly => checks::anomaly::check(facts),
+        Check::Provenance => checks::provenance::check(facts, knowledge, policy),
+        Check::Anomaly => checks::anomaly::check(facts, knowledge),
         Check::Live => checks::live::check(facts),
         Check::Backdoor => checks::backdoor::check(facts, knowledge, policy),
         Check::Hygiene => checks::hygiene::check(facts, knowledge, policy),
@@ -113,8 +113,8 @@ fn is_live(facts: &Facts) -> bool {
 }
 
 /// The files of the surface; the chain of a server's executable goes on to the processes that run it.
-fn files(root: &RootFacts, results: &[CheckResult]) -> Vec<report::File> {
-    let mut files = checks::trust::report_files(root);
+fn files(root: &RootFacts, knowledge: &Knowledge, results: &[CheckResult]) -> Vec<report::File> {
+    let mut files = checks::trust::report_files(root, knowledge.vendor_keys());
     for live in results.iter().filter(|result| result.check == Check::Live) {
         for (path, link) in checks::live::link::links(root, live) {
             if let Some(file) = files.iter_mut().find(|file| file.path == path) {

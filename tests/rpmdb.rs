@@ -2,17 +2,20 @@
 //! Databases made by SQLite itself: read without it, and read as it reads them.
 
 mod common;
+#[path = "common/rpm_database.rs"]
+mod rpm_database;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use common::mimic::{self, Part, corpora, trial};
+use rpm_database::{packages_bdb, packages_ndb, packages_sqlite, part};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 use sshproof::formats::rpm::files::{self, File};
 use sshproof::formats::rpm::header::Header;
-use sshproof::formats::rpm::{DatabaseProblem, bdb, ndb, sqlite, tag};
+use sshproof::formats::rpm::{DatabaseProblem, sqlite, tag};
 use sshproof::model::text::hex;
 
 fn main() -> ExitCode {
@@ -56,7 +59,8 @@ fn check(bytes: &[u8], walk: Walk, count: usize, digests: Digests) {
         signed += 1;
         let label = name.escape_ascii().to_string();
         let region = header.signed();
-        let recorded = |tag| header.dribble_strings(tag).map(|mut all| String::from_utf8(all.next().unwrap().to_vec()).unwrap());
+        let recorded =
+            |tag| header.dribble_strings(tag).map(|mut all| String::from_utf8(all.next().unwrap().to_vec()).unwrap());
         assert_eq!(recorded(tag::SHA1_HEADER), Some(hex(&Sha1::digest(&region))), "{label}");
         match digests {
             Digests::Both => {
@@ -285,28 +289,6 @@ fn corpus(name: &str) -> Vec<u8> {
     std::fs::read(corpora().unwrap().join("rpmdb").join(name)).unwrap()
 }
 
-fn packages_bdb(bytes: &[u8]) -> Result<Vec<Vec<u8>>, DatabaseProblem> {
-    let mut blobs = Vec::new();
-    bdb::packages(&|offset, length| part(bytes, offset, length), &mut |blob| {
-        blobs.push(blob);
-        true
-    })?;
-    Ok(blobs)
-}
-
-fn packages_ndb(bytes: &[u8]) -> Result<Vec<Vec<u8>>, DatabaseProblem> {
-    let mut blobs = Vec::new();
-    ndb::packages(&|offset, length| part(bytes, offset, length), &mut |blob| {
-        blobs.push(blob);
-        true
-    })?;
-    Ok(blobs)
-}
-
-fn packages_sqlite(bytes: &[u8]) -> Result<Vec<Vec<u8>>, DatabaseProblem> {
-    packages_with_log(bytes, &[])
-}
-
 fn packages_with_log(bytes: &[u8], log: &[u8]) -> Result<Vec<Vec<u8>>, DatabaseProblem> {
     let mut blobs = Vec::new();
     let log = |offset, length| part(log, offset, length);
@@ -315,9 +297,4 @@ fn packages_with_log(bytes: &[u8], log: &[u8]) -> Result<Vec<Vec<u8>>, DatabaseP
         true
     })?;
     Ok(blobs)
-}
-
-fn part(bytes: &[u8], offset: u64, length: usize) -> Option<Vec<u8>> {
-    let start = usize::try_from(offset).ok()?;
-    Some(bytes.get(start..start.checked_add(length)?)?.to_vec())
 }

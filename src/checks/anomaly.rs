@@ -8,6 +8,7 @@ use super::trust::is_proven;
 use crate::facts::{Facts, FileFacts, FileState, Look, Role, RootFacts};
 use crate::formats::elf::anomaly::is_measured;
 use crate::formats::elf::{Anomaly, ElfRecord, Rule};
+use crate::knowledge::Knowledge;
 use crate::model::code::{
     APPENDED_DATA, CODE_IN_GAP, CUT_OFF, DYNAMIC_TABLE, ENTRY_POINT, EXECUTABLE_STACK, EXTRA_CODE_SEGMENT,
     HEADER_PADDING, HIDDEN_FROM_TOOLS, INITIALISER, LIBRARY_PATH, MIXED_COMPILERS, NO_BUILD_ID, NO_SECTION_HEADERS,
@@ -18,13 +19,13 @@ use crate::model::{Check, CheckResult, Code, Confidence, Evidence, FileKind, Fin
 
 /// Answers the question for every root in `facts`. Files that a signature proves are counted, not examined.
 #[must_use]
-pub fn check(facts: &Facts) -> CheckResult {
+pub fn check(facts: &Facts, knowledge: &Knowledge) -> CheckResult {
     let mut result = CheckResult::new(Check::Anomaly);
     for root in &facts.roots {
         let stamped = build_ids_are_usual(root);
         for (path, file) in code(root) {
             result.examined += 1;
-            if !is_proven(root, path) {
+            if !is_proven(root, knowledge.vendor_keys(), path) {
                 examine(path, file, stamped, &mut result);
             }
         }
@@ -219,7 +220,7 @@ mod tests {
             "kernel": null, "roots": [serde_json::to_value(root).unwrap()],
         }))
         .unwrap();
-        check(&facts)
+        check(&facts, &Knowledge::new("2026-01-01", Vec::new()))
     }
 
     fn with(rules: &[Rule]) -> impl FnOnce(&mut FileFacts) {

@@ -8,4 +8,5 @@ pub mod inspect;
 pub mod live;
 pub mod login;
 pub mod provenance;
+pub mod standing;
 pub mod trust;

@@ -1,8 +1,10 @@
 //! How much stands behind each file of the surface: the package record against the bytes, as a judgement, a grade and a
 //! chain of links. Makes no findings: `provenance` does, the other checks ask here what is proven.
 
+use super::standing;
 use crate::facts::package::{PackageSystem, Reading, Record, RecordKind};
 use crate::facts::{FileFacts, FileState, RootFacts};
+use crate::knowledge::VendorKeys;
 use crate::model::report::{File, Link, LinkKind, Trust};
 use crate::model::{Algorithm, Digest, FileKind, RootedPath};
 
@@ -56,7 +58,7 @@ pub enum Unknown {
 
 /// What the records of `root` say of the file with the canonical path `path`; `None` if nobody looked at it.
 #[must_use]
-pub fn judge<'a>(root: &'a RootFacts, path: &RootedPath) -> Option<Judgement<'a>> {
+pub fn judge<'a>(root: &'a RootFacts, keys: &VendorKeys, path: &RootedPath) -> Option<Judgement<'a>> {
     let file = root.files.files.get(path)?;
     let records = root.packages.records.get(path).map(Vec::as_slice).unwrap_or_default();
     Some(match &file.state {
@@ -65,11 +67,11 @@ pub fn judge<'a>(root: &'a RootFacts, path: &RootedPath) -> Option<Judgement<'a>
             Some(record) => Judgement::Gone(record),
             None => Judgement::Unknown(Unknown::Absent),
         },
-        FileState::Present(_) => judge_present(root, file, records),
+        FileState::Present(_) => judge_present(root, keys, file, records),
     })
 }
 
-fn judge_present<'a>(root: &'a RootFacts, file: &FileFacts, records: &'a [Record]) -> Judgement<'a> {
+fn judge_present<'a>(root: &'a RootFacts, keys: &VendorKeys, file: &FileFacts, records: &'a [Record]) -> Judgement<'a> {
     if records.is_empty() {
         let systems = &root.packages.systems;
         return if systems.is_empty() {
@@ -80,25 +82,28 @@ fn judge_present<'a>(root: &'a RootFacts, file: &FileFacts, records: &'a [Record
             Judgement::Unowned
         };
     }
-    // Several packages may list one path (`Multi-Arch: same`, a forced overwrite): one that agrees is enough here, that
-    // another disagrees `provenance` reports.
-    let mut worst = None;
-    for record in records {
-        let judgement = against(file, record);
-        if matches!(judgement, Judgement::Matches(_)) {
-            return judgement;
-        }
-        let rank = |judgement: &Judgement<'_>| match judgement {
-            Judgement::Differs { .. } => 3,
-            Judgement::Changed { .. } | Judgement::Generated(_) => 2,
-            Judgement::Unknown(_) => 1,
-            _ => 0,
-        };
-        if worst.as_ref().is_none_or(|worst| rank(&judgement) > rank(worst)) {
-            worst = Some(judgement);
-        }
-    }
-    worst.unwrap_or(Judgement::Unowned)
+    // Several packages may list one path (`Multi-Arch: same`, two architectures, a forced overwrite): one that agrees is
+    // enough here, that another disagrees `provenance` reports. But what anybody could have written does not outweigh what a
+    // distributor signed.
+    let judgements: Vec<_> = records.iter().map(|record| against(file, record)).collect();
+    let worth = |judgement: &Judgement<'_>| judgement.record().map(|record| standing::trust(root, keys, record));
+    let rank = |judgement: &Judgement<'_>| match judgement {
+        Judgement::Differs { .. } => 3,
+        Judgement::Changed { .. } | Judgement::Generated(_) => 2,
+        Judgement::Unknown(_) => 1,
+        _ => 0,
+    };
+    let is_match = |judgement: &&Judgement<'_>| matches!(judgement, Judgement::Matches(_));
+    let is_other = |judgement: &&Judgement<'_>| matches!(judgement, Judgement::Differs { .. });
+    let best = |wanted: &dyn Fn(&&Judgement<'a>) -> bool| {
+        judgements.iter().filter(|judgement| wanted(judgement)).min_by_key(|judgement| worth(judgement))
+    };
+    let answer = match (best(&is_match), best(&is_other)) {
+        (Some(matching), Some(other)) if worth(other) < worth(matching) => Some(other),
+        (Some(matching), _) => Some(matching),
+        _ => judgements.iter().rev().max_by_key(|judgement| rank(judgement)),
+    };
+    answer.cloned().unwrap_or(Judgement::Unowned)
 }
 
 /// What one record says of a file that is there.
@@ -116,7 +121,7 @@ pub fn against<'a>(file: &FileFacts, record: &'a Record) -> Judgement<'a> {
     let algorithm = record.digest.map_or(Algorithm::Md5, |digest| digest.algorithm());
     let actual = content_digest(file, algorithm);
     match (&record.kind, record.digest) {
-        (RecordKind::File, None) => Judgement::NoDigest(record),
+        (RecordKind::File, None) | (RecordKind::Ghost, _) => Judgement::NoDigest(record),
         (RecordKind::File, Some(expected)) => match actual {
             None => unread(),
             Some(actual) if actual == expected => Judgement::Matches(record),
@@ -146,55 +151,47 @@ fn content_digest(file: &FileFacts, algorithm: Algorithm) -> Option<Digest> {
 
 /// How much stands behind a file so judged.
 #[must_use]
-pub fn trust(root: &RootFacts, judgement: &Judgement<'_>) -> Trust {
+pub fn trust(root: &RootFacts, keys: &VendorKeys, judgement: &Judgement<'_>) -> Trust {
     match judgement {
-        Judgement::Matches(record) => record_trust(root, record),
+        Judgement::Matches(record) => standing::trust(root, keys, record),
         _ => Trust::Unowned,
-    }
-}
-
-/// What a record is worth. None that is read today is signed; what remains is how strong its digest is.
-fn record_trust(_root: &RootFacts, record: &Record) -> Trust {
-    match record.digest {
-        Some(digest) if digest.algorithm().is_strong() => Trust::LocalStrong,
-        _ => Trust::LocalWeak,
     }
 }
 
 /// Whether a chain of verified signatures proves the content of the file at `path`: then it needs no search for traces
 /// of tampering. A match with an unsigned record proves nothing against root, who can rewrite it.
 #[must_use]
-pub fn is_proven(root: &RootFacts, path: &RootedPath) -> bool {
-    judge(root, path).is_some_and(|judgement| trust(root, &judgement) <= Trust::SiteSigned)
+pub fn is_proven(root: &RootFacts, keys: &VendorKeys, path: &RootedPath) -> bool {
+    judge(root, keys, path).is_some_and(|judgement| trust(root, keys, &judgement) <= Trust::SiteSigned)
 }
 
 /// Whether the content of the file at `path` is as some record, signed or not, has it.
 #[must_use]
-pub fn is_as_recorded(root: &RootFacts, path: &RootedPath) -> bool {
-    matches!(judge(root, path), Some(Judgement::Matches(_)))
+pub fn is_as_recorded(root: &RootFacts, keys: &VendorKeys, path: &RootedPath) -> bool {
+    matches!(judge(root, keys, path), Some(Judgement::Matches(_)))
 }
 
 /// The weakest trust of any code file of the surface that is there; `None` if there is none. Configuration does not
 /// count: it is the administrator's.
 #[must_use]
-pub fn floor(root: &RootFacts) -> Option<Trust> {
+pub fn floor(root: &RootFacts, keys: &VendorKeys) -> Option<Trust> {
     let code = root.files.surface().filter(|(_, file)| is_code(file) && is_regular(file));
-    code.filter_map(|(path, _)| Some(trust(root, &judge(root, path)?))).max()
+    code.filter_map(|(path, _)| Some(trust(root, keys, &judge(root, keys, path)?))).max()
 }
 
 /// The files of the surface that are there, as the report lists them.
 #[must_use]
-pub fn report_files(root: &RootFacts) -> Vec<File> {
+pub fn report_files(root: &RootFacts, keys: &VendorKeys) -> Vec<File> {
     let mut files = Vec::new();
     for (path, file) in root.files.surface().filter(|(_, file)| is_regular(file)) {
-        let Some(judgement) = judge(root, path) else { continue };
+        let Some(judgement) = judge(root, keys, path) else { continue };
         files.push(File {
             path: path.clone(),
             sha256: content_digest(file, Algorithm::Sha256),
             size: file.meta().map_or(0, |meta| meta.size),
             package: judgement.record().and_then(|record| package_label(root, record)),
-            trust: trust(root, &judgement),
-            chain: chain(root, &judgement),
+            trust: trust(root, keys, &judgement),
+            chain: chain(root, keys, &judgement),
         });
     }
     files
@@ -202,7 +199,7 @@ pub fn report_files(root: &RootFacts) -> Vec<File> {
 
 /// The links from the signing key, or what stands in its place, to the bytes on disk.
 #[must_use]
-pub fn chain(root: &RootFacts, judgement: &Judgement<'_>) -> Vec<Link> {
+pub fn chain(root: &RootFacts, keys: &VendorKeys, judgement: &Judgement<'_>) -> Vec<Link> {
     let Some(record) = judgement.record() else {
         let by = match judgement {
             Judgement::Unknown(Unknown::NoDatabase) => "there is no package database".to_owned(),
@@ -214,7 +211,6 @@ pub fn chain(root: &RootFacts, judgement: &Judgement<'_>) -> Vec<Link> {
         };
         return vec![Link { link: LinkKind::Record, by, ok: false }];
     };
-    let system = root.packages.packages.get(&record.package).map_or(PackageSystem::Dpkg, |package| package.system);
     let algorithm =
         record.digest.map_or_else(|| "no digest recorded".to_owned(), |digest| digest.algorithm().to_string());
     let digest = match judgement {
@@ -223,7 +219,7 @@ pub fn chain(root: &RootFacts, judgement: &Judgement<'_>) -> Vec<Link> {
         _ => algorithm,
     };
     vec![
-        Link { link: LinkKind::Signature, by: format!("none: {} keeps no signature", system.name()), ok: false },
+        standing::link(root, keys, record),
         Link { link: LinkKind::Record, by: record.source.to_string(), ok: true },
         Link { link: LinkKind::Digest, by: digest, ok: matches!(judgement, Judgement::Matches(_)) },
     ]
@@ -235,11 +231,12 @@ pub fn first_gap(chain: &[Link]) -> Option<&Link> {
     chain.iter().find(|link| !link.ok)
 }
 
-/// `name version` of a record's package, as far as known; `None` if not even its name is (ucf without its registry).
+/// `name version` of a record's package, for rpm `name-version-release.arch`, as far as known; `None` if not even its name is (ucf without its registry).
 #[must_use]
 pub fn package_label(root: &RootFacts, record: &Record) -> Option<String> {
     let name = &record.package;
     match root.packages.packages.get(name) {
+        Some(package) if package.system == PackageSystem::Rpm => Some(name.clone()),
         Some(package) if !package.version.is_empty() => Some(format!("{name} {}", package.version)),
         _ => (!name.is_empty()).then(|| name.clone()),
     }

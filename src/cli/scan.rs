@@ -14,6 +14,7 @@ use super::progress::Bar;
 use super::{knowledge, output};
 use crate::model::Check;
 use crate::observe::Request;
+use crate::own::config;
 use crate::render::json;
 use crate::scan;
 
@@ -35,6 +36,10 @@ pub struct ScanArgs {
     /// Stop looking after this long (`30s`, `5min`); what was not seen by then is a gap
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     max_runtime: Option<Duration>,
+    /// Check distributors' signatures with the OpenPGP keys in this file too (may be repeated); a key counts only if it is
+    /// pinned
+    #[arg(long, value_name = "FILE")]
+    keyring: Vec<PathBuf>,
     #[command(flatten)]
     judging: JudgingArgs,
 }
@@ -44,7 +49,7 @@ pub fn run(args: &ScanArgs, quiet: bool) -> anyhow::Result<ExitCode> {
     let policy = args.judging.policy()?;
     let knowledge = knowledge::load()?;
     let bar = Bar::new(quiet);
-    let (facts, report) = scan::scan(&request(args), &wanted(args), &knowledge, &policy, &mut |step| bar.show(step))
+    let (facts, report) = scan::scan(&request(args)?, &wanted(args), &knowledge, &policy, &mut |step| bar.show(step))
         .context("nothing was examined")?;
     bar.finish();
     info!("{} ms CPU, {} ms in all", report.usage.cpu_ms, report.duration_ms);
@@ -55,12 +60,14 @@ pub fn run(args: &ScanArgs, quiet: bool) -> anyhow::Result<ExitCode> {
 }
 
 /// The request that these arguments amount to; the time allowed begins now.
-fn request(args: &ScanArgs) -> Request {
-    Request {
+fn request(args: &ScanArgs) -> anyhow::Result<Request> {
+    let keyring = |path: &PathBuf| Ok((path.display().to_string(), config::read_bytes(path)?));
+    Ok(Request {
         root: args.root.clone(),
         scan_all: args.scan_all,
         deadline: args.max_runtime.and_then(|time| Instant::now().checked_add(time)),
-    }
+        keyrings: args.keyring.iter().map(keyring).collect::<anyhow::Result<_>>()?,
+    })
 }
 
 /// The checks asked for; all, if none is named.

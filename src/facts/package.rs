@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Digest, RootedPath};
+use crate::trust::Checked;
 
 /// The package systems found under a root and the records of the files that were asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageFacts {
     /// Which systems have a database here, read or not.
     pub systems: Vec<Database>,
-    /// Installed packages that own a file looked at, by name (`name` or `name:arch`).
+    /// Installed packages that own a file looked at, by the name that tells them apart: `name` or `name:arch` for dpkg,
+    /// `name-version-release.arch` for rpm, which may have several versions of one installed.
     pub packages: BTreeMap<String, Package>,
     /// Every record of a file looked at, by its canonical path. Empty vector: asked, and no package owns it. Directories
     /// that were only searched are not asked for.
@@ -117,12 +119,49 @@ impl PackageSystem {
 pub struct Package {
     /// Its system.
     pub system: PackageSystem,
+    /// Its name alone, escaped.
+    pub name: String,
     /// Its version, escaped; empty if the database does not say.
     pub version: String,
     /// Its architecture, escaped; empty if the database does not say.
     pub architecture: String,
     /// Its state as the system writes it, escaped: `install ok installed`; empty where the system has none.
     pub status: String,
+    /// The signed metadata that its records come from; absent where the system keeps none on the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<Seal>,
+}
+
+/// Metadata of a package of a kind that distributors sign, and the signatures found over it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seal {
+    /// What is signed.
+    pub what: Sealed,
+    /// SHA-256 of the signed bytes.
+    pub digest: Digest,
+    /// Each signature over them, checked; none: it is not signed, or was stripped of its signatures.
+    pub signatures: Vec<Checked>,
+    /// Tags that the database holds twice, signed and unsigned: its own tools show the unsigned value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shadowed: Vec<u32>,
+}
+
+/// A kind of signed metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sealed {
+    /// The immutable region of an rpm header.
+    RpmHeader,
+}
+
+impl Sealed {
+    /// What it is, in sentences.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RpmHeader => "rpm header",
+        }
+    }
 }
 
 /// What one package's record says about one file.
@@ -138,6 +177,37 @@ pub struct Record {
     pub digest: Option<Digest>,
     /// What kind of record it is.
     pub kind: RecordKind,
+    /// What else it says of the file; absent where the system records nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<Box<Attributes>>,
+}
+
+/// What a record says of a file besides its content.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attributes {
+    /// File type and permission bits as in stat(2) `st_mode`; absent if they are not to be compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<u32>,
+    /// Name of the owner, escaped; absent if it is not to be compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Name of the group, escaped; absent if it is not to be compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Capabilities in the words of cap_from_text(3), escaped; empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub capabilities: String,
+    /// 1 for ELF of 32 bits, 2 for 64, 0 for neither: where packages for two architectures share a path, which of them
+    /// this is.
+    #[serde(default)]
+    pub colour: u32,
+    /// Whether the packager allows that it is missing.
+    #[serde(default)]
+    pub may_be_missing: bool,
+    /// What the database says was done with it at installation, as rpm numbers it (1 replaced, 2 not installed, 3 on the
+    /// network, 4 wrong colour); nobody signs that, so it excuses no file that is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<u8>,
 }
 
 /// How strictly a record binds.
@@ -148,6 +218,8 @@ pub enum RecordKind {
     File,
     /// Configuration: a different content is the administrator's right, and is reported as such.
     Conffile,
+    /// Owned, but not shipped: the package's programs make it.
+    Ghost,
     /// Configuration that a tool beside the package manager writes from a template: ucf(1), pam-auth-update(8).
     Managed {
         /// The tool.

@@ -11,6 +11,7 @@ pub mod pam_models;
 pub mod pattern;
 pub mod scope;
 pub mod search;
+pub mod vendor_keys;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -24,6 +25,7 @@ use engine::Engine;
 pub use family::{Family, Indicator, Kind, Specificity};
 pub use hit::{Hit, Place, Trait};
 pub use load::LoadError;
+pub use vendor_keys::VendorKeys;
 
 /// All families, and the engine made of their content rules.
 pub struct Knowledge {
@@ -31,6 +33,7 @@ pub struct Knowledge {
     families: Vec<Family>,
     engine: Engine,
     byte_rules: String,
+    vendor_keys: VendorKeys,
 }
 
 impl fmt::Debug for Knowledge {
@@ -75,7 +78,7 @@ impl Knowledge {
     pub fn new(date: impl Into<String>, families: Vec<Family>) -> Self {
         let engine = Engine::new(&families);
         let byte_rules = byte_rules(&families);
-        Self { date: date.into(), families, engine, byte_rules }
+        Self { date: date.into(), families, engine, byte_rules, vendor_keys: VendorKeys::embedded() }
     }
 
     /// Date of the embedded files, `YYYY-MM-DD`.
@@ -115,6 +118,18 @@ impl Knowledge {
     #[must_use]
     pub fn match_bytes(&self, bytes: &[u8], elf: Option<&Elf<'_>>) -> Vec<Hit> {
         self.engine.match_bytes(bytes, elf)
+    }
+
+    /// The keys of distributors.
+    #[must_use]
+    pub const fn vendor_keys(&self) -> &VendorKeys {
+        &self.vendor_keys
+    }
+
+    /// The same with other keys.
+    #[must_use]
+    pub fn with_vendor_keys(self, vendor_keys: VendorKeys) -> Self {
+        Self { vendor_keys, ..self }
     }
 
     /// The compiled rules, to be measured.

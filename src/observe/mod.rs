@@ -43,6 +43,8 @@ pub struct Request {
     pub scan_all: bool,
     /// When to stop looking and report what was not seen.
     pub deadline: Option<Instant>,
+    /// Key files of the operator's, name and content, to check signatures against beside those that the root holds.
+    pub keyrings: Vec<(String, Vec<u8>)>,
 }
 
 /// How far it got.
@@ -111,7 +113,7 @@ pub fn observe(
     facts.gaps.extend(wants::gaps(&facts));
 
     progress(Progress::Station("asking the package databases"));
-    let (records, gaps) = packages::observe(&root, &facts.files);
+    let (records, gaps) = packages::observe(&root, &facts.files, &request.keyrings);
     facts.packages = records;
     facts.gaps.extend(gaps);
 

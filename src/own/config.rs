@@ -1,4 +1,4 @@
-//! Reads our own configuration: `sshproof.toml`, `conf.d`, signature overrides.
+//! Reads our own configuration: `sshproof.toml`, `conf.d`, signature overrides, keyrings.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -53,6 +53,19 @@ pub fn read(path: &Path) -> Result<Option<ConfigFile>, ConfigProblem> {
     }
     let text = std::fs::read_to_string(path).map_err(problem)?;
     Ok(Some(ConfigFile { path: path.to_owned(), text }))
+}
+
+/// The bytes of the file at `path`, which the operator named.
+///
+/// # Errors
+/// If it is not there, cannot be read, or is larger than 4 MiB.
+pub fn read_bytes(path: &Path) -> Result<Vec<u8>, ConfigProblem> {
+    let problem = |error| ConfigProblem { path: path.to_owned(), error };
+    let meta = std::fs::metadata(path).map_err(problem)?;
+    if !meta.is_file() || meta.len() > MAX_BYTES {
+        return Err(problem(io::Error::other("not a regular file of at most 4 MiB")));
+    }
+    std::fs::read(path).map_err(problem)
 }
 
 /// Reads the files of `dir` whose name ends in `suffix`, sorted by name; none if there is no such directory.

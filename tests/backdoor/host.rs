@@ -80,7 +80,8 @@ impl Host {
             }
             root.files.files.insert(path, entry.facts(knowledge));
         }
-        root.packages.packages = self.packages.iter().map(|(name, version)| (name.clone(), package(version))).collect();
+        root.packages.packages =
+            self.packages.iter().map(|(name, version)| (name.clone(), package(name, version))).collect();
         root.processes = vec![ProcessFacts {
             pid: 77,
             starttime: 1,
@@ -134,6 +135,7 @@ impl Entry {
             recorded_path: path.clone(),
             digest: None,
             kind: RecordKind::File,
+            attributes: None,
         };
         if self.packaged { vec![record] } else { Vec::new() }
     }
@@ -151,9 +153,11 @@ fn meta(kind: FileKind, mode: u32, uid: u32, size: u64) -> Meta {
     Meta { kind, mode, uid, gid: 0, size, nlink: 1, mtime: 0, ctime: 0, dev: 1, ino: 1 }
 }
 
-fn package(version: &str) -> Package {
+fn package(name: &str, version: &str) -> Package {
     Package {
         system: PackageSystem::Dpkg,
+        name: name.split(':').next().unwrap().to_owned(),
+        seal: None,
         version: version.to_owned(),
         architecture: "amd64".into(),
         status: "install ok installed".into(),

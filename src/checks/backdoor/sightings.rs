@@ -249,7 +249,7 @@ fn mappings(root: &RootFacts, indicator: &Indicator, names: &[Vec<u8>]) -> Vec<S
 }
 
 fn packages(root: &RootFacts, indicator: &Indicator, rule: &PackageRule) -> Vec<Sighting> {
-    let bad = root.packages.packages.iter().filter(|(name, package)| rule.applies(name, &package.version));
+    let bad = root.packages.packages.iter().filter(|(_, package)| rule.applies(&package.name, &package.version));
     bad.map(|(name, package)| {
         let about = format!("installed version of {name}");
         let evidence = Evidence::Fact { about, value: package.version.clone() };

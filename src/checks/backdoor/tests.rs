@@ -167,6 +167,7 @@ fn what_a_package_owns_is_no_trace() {
             recorded_path: path("/tmp/p"),
             digest: None,
             kind: RecordKind::File,
+            attributes: None,
         };
         root.packages.records.insert(path("/tmp/p"), vec![record]);
     };
@@ -188,6 +189,8 @@ fn sockets_packages_mappings_and_digests_are_looked_at() {
     facts.kernel.as_mut().unwrap().abstract_sockets = Some(vec!["run/x".into(), "run/x2".into()]);
     let package = Package {
         system: PackageSystem::Dpkg,
+        name: "liblzma5".into(),
+        seal: None,
         version: "5.6.1-1".into(),
         architecture: "amd64".into(),
         status: "install ok installed".into(),

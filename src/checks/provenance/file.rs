@@ -1,9 +1,10 @@
 //! What one file's judgement means.
 
 use crate::checks::trust::{self, Judgement, Unknown, package_label};
-use crate::facts::package::{PackageSystem, Record, RecordKind};
+use crate::facts::package::{Attributes, PackageSystem, Record, RecordKind};
 use crate::facts::{FileFacts, Role, RootFacts};
 use crate::formats::dpkg::status::State;
+use crate::formats::rpm::files::NOT_INSTALLED;
 use crate::model::code::{
     CONFIG_CHANGED, DIGEST_MISMATCH, MISSING_FILE, NO_DIGEST_RECORDED, SEVERAL_OWNERS, UNOWNED_CODE,
 };
@@ -45,10 +46,13 @@ pub(super) fn check(
                 result.gap(Gap::mandatory(Subject::Package { name: record.package.clone() }, reason));
                 return;
             }
-            let message = format!("{package} lists `{path}`, but records no digest of it");
+            let message = match record.kind {
+                RecordKind::Ghost => format!("{package} owns the place `{path}`, but ships no such file"),
+                _ => format!("{package} lists `{path}`, but records no digest of it"),
+            };
             let evidence = Evidence::Fact {
                 about: record.source.to_string(),
-                value: format!("no line for `{}`", record.recorded_path),
+                value: format!("no digest for `{}`", record.recorded_path),
             };
             Some(with_sha256(Finding::new(NO_DIGEST_RECORDED, Subject::file(path), message, evidence), path, file))
         }
@@ -86,7 +90,10 @@ pub(super) fn check_kinds(root: &RootFacts, result: &mut CheckResult) {
 /// Another package records other content for a file that matches one record.
 fn disagreement(root: &RootFacts, path: &RootedPath, file: &FileFacts, matching: &Record) -> Option<Finding> {
     let others = root.packages.records.get(path)?;
-    others.iter().find_map(|other| match trust::against(file, other) {
+    let colour = |record: &Record| record.attributes.as_ref().map_or(0, |attributes| attributes.colour);
+    // Packages for 32 and 64 bits may share a path: rpm keeps the file of the preferred one.
+    let is_twin = |other: &&Record| colour(matching) != 0 && colour(other) != 0 && colour(other) != colour(matching);
+    others.iter().filter(|other| !is_twin(other)).find_map(|other| match trust::against(file, other) {
         Judgement::Differs { record, expected, actual } => {
             let (one, two) = (named(root, matching), named(root, record));
             let message = format!("`{path}` is as {one} records, and not as {two} does, which lists it too");
@@ -108,6 +115,9 @@ fn gone(root: &RootFacts, path: &RootedPath, record: &Record) -> Option<Finding>
         value: record.digest.map_or_else(String::new, |digest| digest.to_string()),
     };
     let subject = Subject::file(path);
+    if record.attributes.as_ref().is_some_and(|attributes| may_be_missing(attributes)) {
+        return None;
+    }
     match record.kind {
         RecordKind::File if has_files => {
             Some(Finding::new(MISSING_FILE, subject, format!("`{path}` of {label} is missing"), evidence))
@@ -117,6 +127,11 @@ fn gone(root: &RootFacts, path: &RootedPath, record: &Record) -> Option<Finding>
         }
         _ => None,
     }
+}
+
+/// Whether its packager, or the installation, left a file out: that excuses a file that is not there, never one that is.
+fn may_be_missing(attributes: &Attributes) -> bool {
+    attributes.may_be_missing || attributes.state.is_some_and(|state| state == NOT_INSTALLED)
 }
 
 /// Nobody owns it: normal for configuration, not for code.

@@ -1,17 +1,20 @@
 //! Is each file of the surface what its distributor, or the site, signed or recorded?
 //!
-//! `trust` judges a file against its records; here that becomes findings and gaps. How much a match is worth is a fact
-//! about the package system, said once for the host.
+//! `trust` judges a file against its records, `standing` who vouches for those; here both become findings and gaps. How much
+//! a match is worth is said once for the host.
 
+mod attributes;
 mod file;
 mod package;
 mod purpose;
+mod signature;
 
 use std::collections::BTreeMap;
 
 use super::trust::{self, Judgement, Unknown};
-use crate::facts::package::Reading;
+use crate::facts::package::{PackageSystem, Reading};
 use crate::facts::{Facts, RootFacts};
+use crate::knowledge::{Knowledge, VendorKeys};
 use crate::model::code::{TRUST_BELOW_POLICY, UNSIGNED_RECORD};
 use crate::model::report::Trust;
 use crate::model::{Check, CheckResult, Evidence, Finding, Gap, RootedPath, Subject};
@@ -19,19 +22,19 @@ use crate::policy::{MinimumTrust, Policy};
 
 /// Answers the question for every root in `facts`.
 #[must_use]
-pub fn check(facts: &Facts, policy: &Policy) -> CheckResult {
+pub fn check(facts: &Facts, knowledge: &Knowledge, policy: &Policy) -> CheckResult {
     let mut result = CheckResult::new(Check::Provenance);
     for root in &facts.roots {
-        check_root(root, policy, &mut result);
+        check_root(root, knowledge.vendor_keys(), policy, &mut result);
     }
     result
 }
 
-fn check_root(root: &RootFacts, policy: &Policy, result: &mut CheckResult) {
+fn check_root(root: &RootFacts, keys: &VendorKeys, policy: &Policy, result: &mut CheckResult) {
     let mut weak: BTreeMap<Trust, Vec<&RootedPath>> = BTreeMap::new();
     let mut unowned = Vec::new();
     for (path, facts) in root.files.surface() {
-        let Some(judgement) = trust::judge(root, path) else { continue };
+        let Some(judgement) = trust::judge(root, keys, path) else { continue };
         // Configuration may name a directory of drop-ins; one in the place of a recorded file is another matter.
         let recorded = root.packages.records.get(path).into_iter().flatten().any(|record| record.digest.is_some());
         let only_a_directory = file::is_directory(facts) && !recorded;
@@ -40,7 +43,7 @@ fn check_root(root: &RootFacts, policy: &Policy, result: &mut CheckResult) {
             file::check(root, path, facts, &judgement, result);
             match &judgement {
                 Judgement::Matches(_) if trust::is_code(facts) => {
-                    weak.entry(trust::trust(root, &judgement)).or_default().push(path);
+                    weak.entry(trust::trust(root, keys, &judgement)).or_default().push(path);
                 }
                 Judgement::Unknown(Unknown::NoDatabase | Unknown::Incomplete) if trust::is_code(facts) => {
                     unowned.push(path);
@@ -51,13 +54,15 @@ fn check_root(root: &RootFacts, policy: &Policy, result: &mut CheckResult) {
     }
     // Whoever alters a server so that it is not recognised as one takes it out of the surface, not out of its package.
     for (path, facts) in root.files.files.iter().filter(|(_, file)| !file.roles.iter().any(|role| role.in_surface())) {
-        let Some(judgement) = trust::judge(root, path) else { continue };
+        let Some(judgement) = trust::judge(root, keys, path) else { continue };
         if matches!(judgement, Judgement::Differs { .. }) {
             result.examined += 1;
             file::check(root, path, facts, &judgement, result);
         }
     }
     file::check_kinds(root, result);
+    attributes::check(root, keys, result);
+    signature::check(root, keys, result);
     purpose::check(root, result);
     package::check(root, result);
     report_weak(&weak, policy, result);
@@ -116,6 +121,10 @@ fn report_databases(root: &RootFacts, unowned: &[&RootedPath], result: &mut Chec
                 result.gap(Gap::mandatory(Subject::file(&database.place), reason));
             }
             Reading::Part => {}
+            Reading::Whole if database.system == PackageSystem::Rpm => {
+                let reason = "rpm records capabilities of files, which are not compared with those on disk yet";
+                result.gap(Gap::noted(Subject::file(&database.place), reason));
+            }
             Reading::Whole => {
                 let reason = format!(
                     "{name} records no modes, owners or capabilities of files: whether a set-id bit was added cannot be told \

@@ -90,8 +90,7 @@ pub fn files(header: &Header<'_>, is_wanted: &dyn Fn(&[u8]) -> bool) -> Result<V
     }
     let Some(names) = header.strings(tag::BASE_NAMES) else { return Ok(Vec::new()) };
     let arrays = Arrays::of(header, names.count_left())?;
-    let directories: Vec<&[u8]> =
-        header.strings(tag::DIR_NAMES).ok_or(FilesProblem::Array(tag::DIR_NAMES))?.collect();
+    let directories: Vec<&[u8]> = header.strings(tag::DIR_NAMES).ok_or(FilesProblem::Array(tag::DIR_NAMES))?.collect();
     let indexes = header.numbers(tag::DIR_INDEXES).filter(|indexes| indexes.len() == names.count_left());
     let indexes = indexes.ok_or(FilesProblem::Array(tag::DIR_INDEXES))?;
     let path_of = |at: usize, name: &[u8]| {

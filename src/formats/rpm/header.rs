@@ -132,6 +132,12 @@ impl<'a> Header<'a> {
         self.dribbles.keys().copied().filter(|tag| self.region.contains_key(tag))
     }
 
+    /// Whether there is an unsigned entry of this tag, of any type.
+    #[must_use]
+    pub fn is_dribble(&self, tag: u32) -> bool {
+        self.dribbles.contains_key(&tag)
+    }
+
     /// The bytes of an unsigned entry of type BIN: a signature.
     #[must_use]
     pub fn dribble_bytes(&self, tag: u32) -> Option<&'a [u8]> {

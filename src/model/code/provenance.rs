@@ -41,9 +41,9 @@ codes! { PROVENANCE;
         "Nothing, if the change is known.";
         ["dpkg(1), conffiles", "ucf(1)", "pam-auth-update(8)"]
     UNSIGNED_RECORD = "provenance/unsigned-record", Integrity, Informational;
-        "files match their package's record, which nobody signed";
-        "dpkg keeps an MD5 digest of each file and no signature. A match shows that the file is what was installed as long as \
-         nobody with root rights rewrote both. That is the strongest evidence which dpkg has offline; such files are searched \
+        "files match their package's record, which nobody vouches for";
+        "dpkg keeps an MD5 digest of each file and no signature; an rpm header may lack a signature that counts. A match shows that the file is what was installed as long as \
+         nobody with root rights rewrote both. That is the strongest evidence which dpkg has offline. Such files are searched \
          for traces of tampering like files that nobody owns.";
         "Nothing, if this evidence is enough. Otherwise demand more with `minimum-trust` in sshproof.toml, which makes it a \
          finding.";
@@ -105,4 +105,59 @@ codes! { PROVENANCE;
          forced over another package's file.";
         "Remove one of the packages, or reinstall the one whose file it should be.";
         ["dpkg(1), --force-overwrite"]
+    SIGNATURE_STRIPPED = "provenance/signature-stripped", Integrity, High;
+        "the record of a package that decides logins carries no signature";
+        "rpm keeps the vendor's OpenPGP signature over the header of each installed package, and this header has none although \
+         the distribution signs its packages. Whoever rewrites the recorded digests in the database must remove the signature, \
+         and `rpm -V` does not notice its absence. Packages that a site built itself and installed unsigned look the same.";
+        "Compare the package with the distribution's: download it anew, verify it with `rpm -K`, and compare its files with \
+         those on disk. Sign packages of your own.";
+        ["rpm(8), --verify", "rpm issue 811"]
+    SIGNATURE_BAD = "provenance/signature-bad", Integrity, High;
+        "the signature over a package's record does not hold";
+        "The header in rpm's database names a key that is here, and the signature is not that key's over these bytes: recorded \
+         digests, modes or owners were altered after the vendor signed them, or the database is damaged. What the record says \
+         is worth nothing.";
+        "Treat the host as altered: compare the package with one downloaded anew, on another machine.";
+        ["rpmkeys(8)", "RFC 9580, section 5.2"]
+    SIGNATURE_REFUSED = "provenance/signature-refused", Integrity, High;
+        "the signature over a package's record was made by a key that was not entitled to it";
+        "The mathematics of the signature holds, but its key had expired or was not made yet at the time that the signature \
+         names, was revoked, is a subkey that its certificate does not bind, or the hash function no longer withstands \
+         forgery. MD5 never counts, SHA-1 only for releases at their end of life that knew nothing better.";
+        "Find out where the package came from, and install the distribution's current one.";
+        ["RFC 9580, sections 5.2.3 and 9.5"]
+    SIGNER_UNKNOWN = "provenance/signer-unknown", Integrity, Medium;
+        "a package that decides logins is signed by a key that nobody pinned";
+        "The signature holds, but its key is none of the distribution's: a third party's repository, a mirror that signs anew, \
+         a package of the site's own, or an intruder who made a key. A key that lies on the host, or in rpm's own database, \
+         proves nothing: root can add keys.";
+        "Find out whose key it is. If the package is meant to be here, record an exception with owner and date.";
+        ["rpmkeys(8)"]
+    BASE_PACKAGE_SIGNER = "provenance/base-package-signer", Integrity, High;
+        "a package of the base system is not signed by the distribution's base key";
+        "Packages such as openssh, pam, glibc and openssl come from the distribution itself. This one is signed by another key: \
+         of another distribution, of an additional repository, or of nobody known. That is how a trojaned package looks that \
+         was installed with the package manager's own tools.";
+        "Compare the package with the distribution's, and find out who installed it and when.";
+        ["rpm(8), --query --info"]
+    HEADER_SHADOWED = "provenance/header-shadowed", Integrity, Medium;
+        "rpm's database holds unsigned values in place of signed ones";
+        "A header consists of the region that the vendor signed and of what was added at installation. A tag stands in both: \
+         rpm and its `--verify` use the unsigned value, this program the signed one. Relocating a package (`rpm --relocate`) \
+         makes such tags; so does somebody who hides a replaced file from `rpm -V`.";
+        "If the package was not relocated on purpose, treat the database as altered.";
+        ["rpm(8), --relocate"]
+    MODE_DIFFERS = "provenance/mode-differs", Integrity, Medium;
+        "the mode of a file is not the one that its package records";
+        "rpm records permission bits. A set-id bit or a right to write that the package does not give is an old way to keep a \
+         door open; rights that were taken away are an administrator's hardening, and told for information only.";
+        "Restore the mode with `rpm --restore PACKAGE`, or keep it if you know why it differs.";
+        ["rpm(8), --verify, --restore"]
+    OWNER_DIFFERS = "provenance/owner-differs", Integrity, Medium;
+        "the owner or group of a file is not the one that its package records";
+        "rpm records owner and group by name. Whoever owns code that decides logins can replace it. Images that were unpacked \
+         without root rights have the wrong owner everywhere.";
+        "Restore the owner with `rpm --restore PACKAGE`.";
+        ["rpm(8), --verify, --restore"]
 }

@@ -266,6 +266,8 @@ fn record_package(asked: &Asked<'_>, stem: &[u8], claims: &[Claim], entries: &En
         name.clone(),
         Package {
             system: PackageSystem::Dpkg,
+            name: escape(split_stem(stem).0),
+            seal: None,
             version: entry.map(|entry| escape(entry.version)).unwrap_or_default(),
             architecture: entry.map(|entry| escape(entry.architecture)).unwrap_or_default(),
             status: status_text(entry),
@@ -290,7 +292,8 @@ fn record_package(asked: &Asked<'_>, stem: &[u8], claims: &[Claim], entries: &En
         } else {
             (RecordKind::File, if sums_file.is_some() { sums_path.clone() } else { list.clone() }, None)
         };
-        let record = Record { package: name.clone(), source, recorded_path: recorded.clone(), digest, kind };
+        let record =
+            Record { package: name.clone(), source, recorded_path: recorded.clone(), digest, kind, attributes: None };
         let records = out.facts.records.entry(real.clone()).or_default();
         if !records.contains(&record) {
             records.push(record);

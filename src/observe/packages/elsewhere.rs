@@ -6,13 +6,6 @@ use crate::facts::package::{Database, PackageSystem, Reading};
 
 /// Where each system keeps its database.
 const PLACES: &[(&str, PackageSystem)] = &[
-    ("/usr/lib/sysimage/rpm/rpmdb.sqlite", PackageSystem::Rpm),
-    ("/usr/lib/sysimage/rpm/Packages.db", PackageSystem::Rpm),
-    ("/usr/lib/sysimage/rpm/Packages", PackageSystem::Rpm),
-    ("/var/lib/rpm/rpmdb.sqlite", PackageSystem::Rpm),
-    ("/var/lib/rpm/Packages.db", PackageSystem::Rpm),
-    ("/var/lib/rpm/Packages", PackageSystem::Rpm),
-    ("/usr/share/rpm/rpmdb.sqlite", PackageSystem::Rpm),
     ("/lib/apk/db/installed", PackageSystem::Apk),
     ("/usr/lib/apk/db/installed", PackageSystem::Apk),
     ("/var/lib/pacman/local", PackageSystem::Pacman),

@@ -78,6 +78,7 @@ fn observe_ucf(asked: &Asked<'_>, unowned: &[RootedPath], out: &mut Out) {
             recorded_path,
             digest: Some(digest),
             kind: RecordKind::Managed { by: Manager::Ucf, known, compared: None },
+            attributes: None,
         };
         out.facts.records.entry(real).or_default().push(record);
     }
@@ -98,6 +99,7 @@ fn observe_pam(asked: &Asked<'_>, unowned: &[RootedPath], out: &mut Out) {
             recorded_path: file.clone(),
             digest: pam_auth_update::without_blocks(original.bytes()).map(|kept| md5_of(&kept)),
             kind: RecordKind::Managed { by: Manager::PamAuthUpdate, known, compared: compared(facts) },
+            attributes: None,
         };
         out.facts.records.entry(file).or_default().push(record);
     }

@@ -8,6 +8,7 @@ mod dpkg;
 mod elsewhere;
 mod managed;
 mod out;
+mod rpm;
 mod status_d;
 
 use std::collections::BTreeMap;
@@ -21,15 +22,17 @@ use aliases::Aliases;
 use out::Out;
 
 /// The records of every file in `files` (its canonical paths), from every package database beneath `root`, and what of
-/// them could not be read.
+/// them could not be read. `keyrings` are key files of the operator's, by name, beside those that the root holds.
 #[must_use]
-pub fn observe(root: &Root, files: &FileTable) -> (PackageFacts, Vec<ObservationGap>) {
+pub fn observe(root: &Root, files: &FileTable, keyrings: &[(String, Vec<u8>)]) -> (PackageFacts, Vec<ObservationGap>) {
     let mut out = Out::default();
-    let asked = Asked::new(root, files, &mut out);
+    let asked = Asked::new(root, files, keyrings, &mut out);
     for path in asked.paths() {
         out.facts.records.entry(path.clone()).or_default();
     }
-    for read in [dpkg::observe, status_d::observe, managed::observe, alternatives::observe, elsewhere::observe] {
+    for read in
+        [dpkg::observe, status_d::observe, rpm::observe, managed::observe, alternatives::observe, elsewhere::observe]
+    {
         // A parser's panic costs what that reader would have said, never the scan.
         if catch_unwind(AssertUnwindSafe(|| read(&asked, &mut out))).is_err() {
             let reason = "the content of a package database makes our reader fail: treat it as hostile".to_owned();
@@ -43,17 +46,18 @@ pub fn observe(root: &Root, files: &FileTable) -> (PackageFacts, Vec<Observation
 struct Asked<'a> {
     root: &'a Root,
     files: &'a FileTable,
+    keyrings: &'a [(String, Vec<u8>)],
     aliases: Aliases,
     /// Files that are not there keep the path they were asked by, `/lib/…` perhaps: by their normal path.
     by_normal: BTreeMap<RootedPath, &'a RootedPath>,
 }
 
 impl<'a> Asked<'a> {
-    fn new(root: &'a Root, files: &'a FileTable, out: &mut Out) -> Self {
+    fn new(root: &'a Root, files: &'a FileTable, keyrings: &'a [(String, Vec<u8>)], out: &mut Out) -> Self {
         let aliases = Aliases::observe(root, out);
         let normal = files.files.keys().map(|path| (aliases.normalise(path), path));
         let by_normal = normal.filter(|(normal, path)| normal != *path).collect();
-        Self { root, files, aliases, by_normal }
+        Self { root, files, keyrings, aliases, by_normal }
     }
 
     /// The path under which the file with this normal path was looked at.
@@ -79,9 +83,14 @@ impl<'a> Asked<'a> {
         present.filter(|(_, file)| file.roles.iter().any(|role| role.is_code())).map(|(path, _)| path)
     }
 
-    /// Whether a file of code has no record so far.
+    /// The files of code that have no record so far.
+    fn orphans(&self, out: &Out) -> Vec<&'a RootedPath> {
+        self.code().filter(|path| out.facts.records.get(*path).is_none_or(Vec::is_empty)).collect()
+    }
+
+    /// Whether there are any.
     fn has_orphans(&self, out: &Out) -> bool {
-        self.code().any(|path| out.facts.records.get(path).is_none_or(Vec::is_empty))
+        !self.orphans(out).is_empty()
     }
 }
 

@@ -54,6 +54,7 @@ pub(super) fn observe(asked: &Asked<'_>, out: &mut Out) {
                 recorded_path,
                 digest,
                 kind: RecordKind::File,
+                attributes: None,
             };
             out.facts.records.entry(real).or_default().push(record);
         }
@@ -82,6 +83,8 @@ fn read_package(asked: &Asked<'_>, stanza_path: &RootedPath, out: &mut Out) -> O
         key.clone(),
         Package {
             system: PackageSystem::DpkgStatusD,
+            name: key.clone(),
+            seal: None,
             version: escape(entry.version),
             architecture: escape(entry.architecture),
             status: entry.status.map(escape).unwrap_or_default(),

@@ -1,0 +1,158 @@
+//! rpm: its databases wherever distributions put them, and what the headers in them record of the files asked for.
+//!
+//! The database's own indices are hints that nobody signs: where they leave a file of code without an owner, every header is
+//! read.
+
+mod database;
+mod keys;
+mod record;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Asked;
+use super::out::{Out, path};
+use crate::facts::package::{Database, PackageSystem};
+use crate::formats::rpm::header::Header;
+use crate::model::{RootedPath, Subject};
+use crate::trust::keyring::Keyring;
+use database::{Form, OpenDatabase};
+
+/// Where the database lies: rpm's default; Fedora since 36 and SUSE; rpm-ostree. One may be a link to another.
+const PLACES: &[&str] = &["/var/lib/rpm", "/usr/lib/sysimage/rpm", "/usr/share/rpm"];
+
+/// Records what rpm knows of the files asked for.
+pub(super) fn observe(asked: &Asked<'_>, out: &mut Out) {
+    let mut seen = BTreeSet::new();
+    let mut keyring = None;
+    for place in PLACES {
+        let Ok(directory) = asked.root.canonical(&path(place)) else { continue };
+        if !seen.insert(directory.clone()) {
+            continue;
+        }
+        let gaps_before = out.gaps.len();
+        let Some((form, file)) = choose(asked, &directory, out) else { continue };
+        let keyring = keyring.get_or_insert_with(|| keys::read(asked, out));
+        if let Some(database) = OpenDatabase::open(asked.root, form, &file, out) {
+            let mut search = Search {
+                asked,
+                keyring,
+                database: &database,
+                done: BTreeSet::new(),
+                directories: BTreeMap::new(),
+                problems: Vec::new(),
+            };
+            search.run(out);
+            // Damage matters where it may hide whose some code is.
+            let matters = asked.has_orphans(out);
+            for (subject, reason) in search.problems {
+                out.gap_if(matters, subject, reason);
+            }
+            database.note_changes(out);
+        }
+        let reading = out.reading_since(gaps_before);
+        out.facts.systems.push(Database { system: PackageSystem::Rpm, place: file, reading });
+    }
+}
+
+/// The database in `directory`. Where several forms lie side by side the newest one counts, as for rpm itself, which
+/// converts the others; they are told of.
+fn choose(asked: &Asked<'_>, directory: &RootedPath, out: &mut Out) -> Option<(Form, RootedPath)> {
+    let files = Form::ALL.into_iter().filter_map(|form| Some((form, directory.join(form.file())?)));
+    let mut there = files.filter(|(_, file)| asked.root.stat(file).is_ok());
+    let chosen = there.next()?;
+    for (form, file) in there {
+        let reason = format!("a database of rpm in {} lies beside the newer one, and was not read", form.name());
+        out.gap_if(false, Subject::file(&file), reason);
+    }
+    Some(chosen)
+}
+
+/// The search for the owners of the files asked for.
+struct Search<'a> {
+    asked: &'a Asked<'a>,
+    keyring: &'a Keyring,
+    database: &'a OpenDatabase,
+    /// Headers looked at, by the digest of their blob: the second look at all of them need not record them twice.
+    done: BTreeSet<[u8; 32]>,
+    /// Recorded directories that were resolved in the root.
+    directories: BTreeMap<RootedPath, Option<RootedPath>>,
+    /// What could not be read.
+    problems: Vec<(Subject, String)>,
+}
+
+impl Search<'_> {
+    fn run(&mut self, out: &mut Out) {
+        let names: BTreeSet<&[u8]> = self.asked.files.files.keys().map(RootedPath::file_name).collect();
+        match self.database.hinted(&names) {
+            Ok(Some(blobs)) => {
+                for blob in blobs {
+                    self.look_into(&blob, &names, out);
+                }
+            }
+            Ok(None) => return self.read_all(&names, out),
+            Err(problem) => {
+                let reason = format!("the index of rpm's database is damaged: {problem}");
+                self.problems.push((Subject::file(self.database.file()), reason));
+                return self.read_all(&names, out);
+            }
+        }
+        let orphans: BTreeSet<&[u8]> = self.asked.orphans(out).iter().map(|path| path.file_name()).collect();
+        if !orphans.is_empty() {
+            self.read_all(&orphans, out);
+        }
+    }
+
+    fn read_all(&mut self, names: &BTreeSet<&[u8]>, out: &mut Out) {
+        let database = self.database;
+        let walked = database.packages(&mut |blob| {
+            self.look_into(&blob, names, out);
+            true
+        });
+        if let Err(problem) = walked {
+            let reason = format!("rpm's database is damaged, what follows was not read: {problem}");
+            self.problems.push((Subject::file(database.file()), reason));
+        }
+    }
+
+    /// Records what the header in `blob` says of files asked for whose last component is one of `names`.
+    fn look_into(&mut self, blob: &[u8], names: &BTreeSet<&[u8]>, out: &mut Out) {
+        use sha2::Digest as _;
+        if !self.done.insert(sha2::Sha256::digest(blob).into()) {
+            return;
+        }
+        let file = self.database.file();
+        let header = match Header::parse(blob) {
+            Ok(header) => header,
+            Err(problem) => {
+                let reason = format!("a header in rpm's database is damaged: {problem}");
+                return self.problems.push((Subject::file(file), reason));
+            }
+        };
+        let files = match crate::formats::rpm::files::files(&header, &|name| names.contains(name)) {
+            Ok(files) => files,
+            Err(problem) => {
+                let reason = format!("the files of this package are not understood: {problem}");
+                return self.problems.push((Subject::Package { name: record::key(&header) }, reason));
+            }
+        };
+        let mut claims = Vec::new();
+        for recorded in files {
+            let normal = self.asked.aliases.normalise(&recorded.path);
+            let real = self.asked.file(&normal).cloned().or_else(|| self.behind_links(&normal));
+            claims.extend(real.map(|real| (real, recorded)));
+        }
+        if !claims.is_empty() {
+            record::write(&header, claims, self.keyring, file, out);
+        }
+    }
+
+    /// The file asked for that `normal` means where a directory on its way is a link below the top. Its last component is
+    /// not followed: a package that ships a link does not thereby own what it leads to.
+    fn behind_links(&mut self, normal: &RootedPath) -> Option<RootedPath> {
+        let directory = normal.parent()?;
+        let root = self.asked.root;
+        let real = self.directories.entry(directory).or_insert_with_key(|directory| root.canonical(directory).ok());
+        let real = real.as_ref()?.join(normal.file_name())?;
+        self.asked.files.files.contains_key(&real).then_some(real)
+    }
+}

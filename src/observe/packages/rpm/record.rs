@@ -1,0 +1,104 @@
+//! What one header says of the files asked for, as facts.
+
+use super::super::out::Out;
+use crate::facts::package::{Attributes, Package, PackageSystem, Record, RecordKind, Seal, Sealed};
+use crate::formats::rpm::files::{
+    CONFIG, DOC, File, GHOST, MISSING_OK, VERIFY_DIGEST, VERIFY_GROUP, VERIFY_MODE, VERIFY_USER,
+};
+use crate::formats::rpm::header::Header;
+use crate::formats::rpm::{signature, tag};
+use crate::model::text::escape;
+use crate::model::{Algorithm, Digest, RootedPath};
+use crate::trust::keyring::Keyring;
+use crate::trust::{Checked, Hash, Outcome};
+
+/// Writes down the package of `header`, its signatures checked, and its records of the claimed files: canonical path and
+/// file of the header. `source` is the database's file.
+pub(super) fn write(
+    header: &Header<'_>,
+    claims: Vec<(RootedPath, File)>,
+    keyring: &Keyring,
+    source: &RootedPath,
+    out: &mut Out,
+) {
+    let key = key(header);
+    let text = |tag| header.string(tag).map(escape).unwrap_or_default();
+    out.facts.packages.entry(key.clone()).or_insert_with(|| Package {
+        system: PackageSystem::Rpm,
+        name: text(tag::NAME),
+        version: version(header),
+        architecture: text(tag::ARCH),
+        status: String::new(),
+        seal: Some(seal(header, keyring)),
+    });
+    for (real, file) in claims {
+        let record = record(&key, file, source);
+        let records = out.facts.records.entry(real).or_default();
+        if !records.contains(&record) {
+            records.push(record);
+        }
+    }
+}
+
+/// `name-version-release.arch`, escaped: what tells installed packages apart.
+pub(super) fn key(header: &Header<'_>) -> String {
+    let text = |tag| header.string(tag).map(escape).unwrap_or_default();
+    let architecture = header.string(tag::ARCH).map(|arch| format!(".{}", escape(arch))).unwrap_or_default();
+    format!("{}-{}{architecture}", text(tag::NAME), version(header))
+}
+
+/// `epoch:version-release`, the epoch only where there is one; escaped.
+fn version(header: &Header<'_>) -> String {
+    let text = |tag| header.string(tag).map(escape).unwrap_or_default();
+    let epoch = header.number(tag::EPOCH).map(|epoch| format!("{epoch}:")).unwrap_or_default();
+    format!("{epoch}{}-{}", text(tag::VERSION), text(tag::RELEASE))
+}
+
+fn seal(header: &Header<'_>, keyring: &Keyring) -> Seal {
+    let signed = header.signed();
+    let signatures = match signature::packets(header) {
+        Ok(packets) => packets.iter().flat_map(|packets| keyring.check(&signed, packets)).collect(),
+        Err(tag) => vec![Checked {
+            version: 0,
+            hash: Hash::Other,
+            created: None,
+            issuer: String::new(),
+            outcome: Outcome::Malformed(format!("tag {tag} holds no signature")),
+        }],
+    };
+    Seal {
+        what: Sealed::RpmHeader,
+        digest: Digest::of(Algorithm::Sha256, &signed),
+        signatures,
+        shadowed: header.shadowed().collect(),
+    }
+}
+
+fn record(package: &str, file: File, source: &RootedPath) -> Record {
+    let compares = |bit| file.verify & bit != 0;
+    let kind = if file.flags & GHOST != 0 {
+        RecordKind::Ghost
+    } else if file.flags & CONFIG != 0 || !compares(VERIFY_DIGEST) {
+        // The packager may say that the content is not to be compared: then it changes as configuration does.
+        RecordKind::Conffile
+    } else {
+        RecordKind::File
+    };
+    let attributes = Attributes {
+        mode: file.mode.filter(|_| compares(VERIFY_MODE)),
+        user: file.user.as_deref().filter(|_| compares(VERIFY_USER)).map(escape),
+        group: file.group.as_deref().filter(|_| compares(VERIFY_GROUP)).map(escape),
+        capabilities: escape(&file.capabilities),
+        colour: file.colour,
+        may_be_missing: file.flags & (MISSING_OK | DOC | GHOST | CONFIG) != 0,
+        state: file.state,
+    };
+    Record {
+        package: package.to_owned(),
+        source: source.clone(),
+        recorded_path: file.path,
+        digest: file.digest,
+        kind,
+        attributes: Some(Box::new(attributes)),
+    }
+}

@@ -1,0 +1,14 @@
+//! Who stands behind a record: OpenPGP signatures checked against keys found on the host, and the policy by which a
+//! distributor's pinned key vouches for a package.
+//!
+//! Two steps that never mix. [`keyring::Keyring::check`] does the mathematics and says what it found: a [`Checked`] for each
+//! signature, a fact that can be stored. [`vendor::vouches`] is policy: pure, repeatable with newer pins, the only maker of a
+//! [`vendor::Voucher`]. Whatever else is signed (an archive's `InRelease`, a manifest of the site) takes the same two steps
+//! with other bytes.
+
+pub mod certificate;
+pub mod checked;
+pub mod keyring;
+pub mod vendor;
+
+pub use checked::{Binding, Checked, Hash, Outcome, Revocation, Signer};

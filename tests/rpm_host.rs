@@ -1,0 +1,222 @@
+//! A whole rpm host, made here: packages built, signed with a test key and installed into a scratch root by Debian's rpm
+//! tools, then altered as intruders alter hosts. What `rpm -V` says of the same root stands beside our answer.
+
+mod common;
+#[path = "common/rpm_host.rs"]
+mod rpm_host;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt;
+use std::process::ExitCode;
+
+use common::mimic::{self, Part, trial};
+use rpm_host::{Host, Key};
+use sshproof::formats::rpm::tag;
+use sshproof::model::report::{LinkKind, Report, Trust};
+use sshproof::model::{Check, Severity, Subject, Verdict};
+
+const PARTS: &[Part] = &[
+    Part::Root,
+    Part::Program("rpmbuild"),
+    Part::Program("rpmsign"),
+    Part::Program("rpm"),
+    Part::Program("gpg"),
+    Part::Program("sqlite3"),
+    Part::File("/usr/sbin/sshd"),
+];
+
+fn main() -> ExitCode {
+    mimic::run(vec![
+        trial("clean_is_vendor_signed", PARTS, clean),
+        trial("without_the_key_nothing_is_proved", PARTS, key_missing),
+        trial("altered_file", PARTS, altered_file),
+        trial("altered_and_stripped_record_that_rpm_accepts", PARTS, stripped),
+        trial("altered_record_with_its_signature_left", PARTS, bad_signature),
+        trial("signed_by_a_stranger", PARTS, stranger),
+        trial("signed_by_a_key_that_is_not_for_the_base", PARTS, not_base),
+        trial("unsigned_values_hide_signed_ones", PARTS, shadowed),
+        trial("an_index_without_the_owner", PARTS, index_without_owner),
+        trial("verdicts_are_those_of_rpm_verify", PARTS, as_rpm_verify),
+    ])
+}
+
+fn clean() {
+    let host = Host::build(Key::vendor());
+    let report = host.scan();
+    assert_eq!(findings(&report), BTreeMap::new());
+    assert_eq!(verdict(&report), Verdict::Pass, "{:#?}", report.results);
+    assert_eq!(report.trust_floor, Some(Trust::VendorSigned));
+    let sshd = report.files.iter().find(|file| file.path.as_bytes() == b"/usr/sbin/sshd").unwrap();
+    assert_eq!(sshd.trust, Trust::VendorSigned);
+    assert!(sshd.package.as_deref().unwrap().starts_with("openssh-server-9.2p1-1.noarch"), "{:?}", sshd.package);
+    let signature = sshd.chain.iter().find(|link| link.link == LinkKind::Signature).unwrap();
+    assert!(signature.ok && signature.by.contains(&host.key.fingerprint), "{signature:?}");
+    assert_eq!(host.rpm_verify(), BTreeMap::new());
+}
+
+/// The same host without the key file: the pinned key is named, and the answer is that there is none.
+fn key_missing() {
+    let host = Host::build(Key::vendor());
+    std::fs::remove_dir_all(host.root.join("etc/pki")).unwrap();
+    let report = host.scan();
+    assert_eq!(findings(&report), BTreeMap::new());
+    assert_eq!(verdict(&report), Verdict::Inconclusive);
+    assert_eq!(report.trust_floor, Some(Trust::LocalStrong));
+    // With the operator's keyring it is as before.
+    let report = host.scan_with(vec![("brought".to_owned(), host.key.public.clone())]);
+    assert_eq!((verdict(&report), report.trust_floor), (Verdict::Pass, Some(Trust::VendorSigned)));
+}
+
+fn altered_file() {
+    let host = Host::build(Key::vendor());
+    host.alter("usr/sbin/sshd");
+    expect(&host.scan(), &[("/usr/sbin/sshd", "provenance/digest-mismatch")]);
+}
+
+/// Digest of the altered server put into the record, signatures and digests of the header removed: rpm says nothing.
+fn stripped() {
+    let host = Host::build(Key::vendor());
+    let digest = host.alter("usr/sbin/sshd");
+    host.rewrite("openssh-server", |header| {
+        header.replace_digest("/usr/sbin/sshd", &digest);
+        header.dribbles.retain(|(tag, ..)| !SIGNATURE_TAGS.contains(tag));
+    });
+    assert_eq!(host.rpm_verify().get("/usr/sbin/sshd"), None, "rpm -V notices nothing");
+    let report = host.scan();
+    expect(&report, &[("openssh-server-9.2p1-1.noarch", "provenance/signature-stripped")]);
+    assert_eq!(report.trust_floor, Some(Trust::LocalStrong));
+}
+
+/// Tags over which rpm checks a header: signatures and digests.
+const SIGNATURE_TAGS: &[u32] =
+    &[tag::DSA_HEADER, tag::RSA_HEADER, tag::SHA1_HEADER, tag::SHA256_HEADER, 259, 261, 262, 257];
+
+fn bad_signature() {
+    let host = Host::build(Key::vendor());
+    let digest = host.alter("usr/sbin/sshd");
+    host.rewrite("openssh-server", |header| {
+        header.replace_digest("/usr/sbin/sshd", &digest);
+        // With the digests gone rpm has nothing left to compare but the signature, for which it needs a key.
+        header.dribbles.retain(|(tag, ..)| ![tag::SHA1_HEADER, tag::SHA256_HEADER].contains(tag));
+    });
+    expect(&host.scan(), &[("openssh-server-9.2p1-1.noarch", "provenance/signature-bad")]);
+}
+
+/// Installed with the package manager's own tools, its key even laid beside the vendor's.
+fn stranger() {
+    let host = Host::build_with(Key::vendor(), &Key::new("Nobody <nobody@example.org>"));
+    expect(&host.scan(), &[("openssh-server-9.2p1-1.noarch", "provenance/base-package-signer")]);
+}
+
+fn not_base() {
+    let extra = Key::new("Additional packages <extra@example.org>");
+    let host = Host::build_with(Key::vendor(), &extra);
+    let report = host.scan_pinning(&[(&host.key, true), (&extra, false)]);
+    expect(&report, &[("openssh-server-9.2p1-1.noarch", "provenance/base-package-signer")]);
+    // Were it for the base, it would vouch.
+    let report = host.scan_pinning(&[(&host.key, true), (&extra, true)]);
+    assert_eq!((verdict(&report), report.trust_floor), (Verdict::Pass, Some(Trust::VendorSigned)));
+}
+
+/// A second, unsigned array of digests: the signed one is compared.
+fn shadowed() {
+    let host = Host::build(Key::vendor());
+    let digest = host.alter("usr/sbin/sshd");
+    host.rewrite("openssh-server", |header| {
+        let mut forged = header.clone();
+        forged.replace_digest("/usr/sbin/sshd", &digest);
+        let digests = forged.region_entry(tag::FILE_DIGESTS);
+        header.dribbles.push(digests);
+    });
+    expect(
+        &host.scan(),
+        &[
+            ("/usr/sbin/sshd", "provenance/digest-mismatch"),
+            ("openssh-server-9.2p1-1.noarch", "provenance/header-shadowed"),
+        ],
+    );
+}
+
+/// The index no longer names the server's owner, or names another package: all headers are read.
+fn index_without_owner() {
+    let host = Host::build(Key::vendor());
+    host.sqlite("DELETE FROM Basenames WHERE key = 'sshd';");
+    let report = host.scan();
+    assert_eq!((verdict(&report), report.trust_floor), (Verdict::Pass, Some(Trust::VendorSigned)));
+    host.sqlite("DROP TABLE Basenames;");
+    let report = host.scan();
+    assert_eq!((verdict(&report), report.trust_floor), (Verdict::Pass, Some(Trust::VendorSigned)));
+}
+
+/// Content, modes, owners and absence of files of the surface, one file each: what rpm says of a file is what we say.
+fn as_rpm_verify() {
+    let host = Host::build(Key::vendor());
+    let library = |name: &str| {
+        let all = host.libraries.iter().map(|path| path.to_str().unwrap());
+        all.filter(|path| path.contains(name))
+            .next()
+            .unwrap_or_else(|| panic!("{name}: {:?}", host.libraries))
+            .to_owned()
+    };
+    host.alter("usr/sbin/sshd");
+    host.alter(&library("libcrypto"));
+    std::fs::set_permissions(host.root.join(library("libpam.so")), PermissionsExt::from_mode(0o4755)).unwrap();
+    std::os::unix::fs::chown(host.root.join(library("libaudit.so")), Some(7), Some(8)).unwrap();
+    std::fs::write(host.root.join("etc/ssh/sshd_config"), "PermitRootLogin no\nUsePAM yes\n").unwrap();
+    std::fs::set_permissions(host.root.join(library("libz.so")), PermissionsExt::from_mode(0o700)).unwrap();
+    let theirs = host.rpm_verify();
+    assert!(theirs.len() >= 6, "{theirs:?}");
+    let report = host.scan();
+    let surface: BTreeSet<String> = report.files.iter().map(|file| file.path.to_string()).collect();
+    assert!(surface.len() > 15, "{surface:?}");
+    let mut ours: BTreeMap<String, BTreeSet<char>> = BTreeMap::new();
+    for finding in provenance(&report) {
+        let Subject::File { path, .. } = &finding.subject else { continue };
+        let letter = match finding.code.id() {
+            "provenance/digest-mismatch" | "provenance/config-changed" => '5',
+            "provenance/mode-differs" => 'M',
+            "provenance/owner-differs" if finding.message.starts_with("owner") => 'U',
+            "provenance/owner-differs" => 'G',
+            "provenance/missing-file" => 'm',
+            _ => continue,
+        };
+        ours.entry(path.to_string()).or_default().insert(letter);
+    }
+    // rpm compares sizes and times besides, and files that no login depends on.
+    let theirs: BTreeMap<String, BTreeSet<char>> = theirs
+        .into_iter()
+        .filter(|(path, _)| surface.contains(path))
+        .map(|(path, letters)| {
+            (path, letters.into_iter().filter(|letter| "5MUGm".contains(*letter)).collect::<BTreeSet<_>>())
+        })
+        .filter(|(_, letters)| !letters.is_empty())
+        .collect();
+    assert_eq!(ours, theirs);
+    println!("{} files judged alike, {} of them altered", surface.len(), theirs.len());
+}
+
+fn provenance(report: &Report) -> impl Iterator<Item = &sshproof::model::Finding> {
+    report.results.iter().filter(|result| result.check == Check::Provenance).flat_map(|result| &result.findings)
+}
+
+fn verdict(report: &Report) -> Verdict {
+    report.results.iter().find(|result| result.check == Check::Provenance).unwrap().verdict()
+}
+
+/// Subject and code of every finding above informational.
+fn findings(report: &Report) -> BTreeMap<String, String> {
+    let alarms = provenance(report).filter(|finding| finding.severity > Severity::Informational);
+    let subject = |subject: &Subject| match subject {
+        Subject::File { path, .. } => path.to_string(),
+        Subject::Package { name } => name.clone(),
+        other => other.to_string(),
+    };
+    alarms.map(|finding| (subject(&finding.subject), finding.code.id().to_owned())).collect()
+}
+
+fn expect(report: &Report, expected: &[(&str, &str)]) {
+    let expected: BTreeMap<String, String> =
+        expected.iter().map(|(subject, code)| ((*subject).to_owned(), (*code).to_owned())).collect();
+    assert_eq!(findings(report), expected);
+    assert_eq!(verdict(report), Verdict::Fail);
+}
