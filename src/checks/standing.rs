@@ -4,7 +4,7 @@
 //! site) brings a seal of its kind and is judged here too.
 
 use crate::facts::RootFacts;
-use crate::facts::package::{Package, Record, Seal};
+use crate::facts::package::{Package, PackageSystem, Record, Seal};
 use crate::knowledge::VendorKeys;
 use crate::model::report::{Link, LinkKind, Trust};
 use crate::trust::vendor::{Doubt, Release, Voucher, vouches};
@@ -55,7 +55,8 @@ pub fn trust(root: &RootFacts, keys: &VendorKeys, record: &Record) -> Trust {
 /// The first link of the chain of a file with this record.
 #[must_use]
 pub fn link(root: &RootFacts, keys: &VendorKeys, record: &Record) -> Link {
-    let system = root.packages.packages.get(&record.package).map_or("its record", |package| package.system.name());
+    // Records without a package are those of Debian's tools: ucf(1), pam-auth-update(8).
+    let system = root.packages.packages.get(&record.package).map_or(PackageSystem::Dpkg, |package| package.system).name();
     let (by, ok) = match of_record(root, keys, record) {
         Standing::Vouched(voucher) => (voucher.words(), true),
         Standing::Doubted(doubt) => (words(&doubt), false),

@@ -276,6 +276,15 @@ mod tests {
     }
 
     #[test]
+    fn an_equal_key_id_is_no_equal_key() {
+        // Ids of 64 bits, the end of the fingerprint, have been made to collide; those of version 3 keys are chosen freely.
+        let stranger = format!("{}{}", "0".repeat(24), &FEDORA[24..]);
+        check(&Checked { issuer: FEDORA[24..].to_owned(), ..signature(good(&stranger)) }, "NotBase");
+        let missing = Checked { outcome: Outcome::NoKey, issuer: FEDORA[24..].to_owned(), ..signature(good(FEDORA)) };
+        check(&missing, "KeyMissing");
+    }
+
+    #[test]
     fn weak_hashes_count_for_named_releases_only() {
         for hash in [Hash::Md5, Hash::Sha1, Hash::Ripemd160, Hash::Other] {
             check(&Checked { hash, ..signature(good(FEDORA)) }, "Refused");

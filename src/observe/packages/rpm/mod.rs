@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Asked;
 use super::out::{Out, path};
-use crate::facts::package::{Database, PackageSystem};
+use crate::facts::package::{Database, PackageSystem, Reading};
 use crate::formats::rpm::header::Header;
 use crate::model::{RootedPath, Subject};
 use crate::trust::keyring::Keyring;
@@ -30,6 +30,7 @@ pub(super) fn observe(asked: &Asked<'_>, out: &mut Out) {
             continue;
         }
         let gaps_before = out.gaps.len();
+        let mut is_whole = true;
         let Some((form, file)) = choose(asked, &directory, out) else { continue };
         let keyring = keyring.get_or_insert_with(|| keys::read(asked, out));
         if let Some(database) = OpenDatabase::open(asked.root, form, &file, out) {
@@ -43,13 +44,14 @@ pub(super) fn observe(asked: &Asked<'_>, out: &mut Out) {
             };
             search.run(out);
             // Damage matters where it may hide whose some code is.
+            is_whole = search.problems.is_empty();
             let matters = asked.has_orphans(out);
             for (subject, reason) in search.problems {
                 out.gap_if(matters, subject, reason);
             }
             database.note_changes(out);
         }
-        let reading = out.reading_since(gaps_before);
+        let reading = if is_whole { out.reading_since(gaps_before) } else { Reading::Part };
         out.facts.systems.push(Database { system: PackageSystem::Rpm, place: file, reading });
     }
 }
@@ -91,9 +93,13 @@ impl Search<'_> {
             }
             Ok(None) => return self.read_all(&names, out),
             Err(problem) => {
-                let reason = format!("the index of rpm's database is damaged: {problem}");
-                self.problems.push((Subject::file(self.database.file()), reason));
-                return self.read_all(&names, out);
+                let before = self.problems.len();
+                self.read_all(&names, out);
+                if self.problems.len() == before {
+                    let reason = format!("the index of rpm's database is damaged, all headers were read instead: {problem}");
+                    out.gap_if(false, Subject::file(self.database.file()), reason);
+                }
+                return;
             }
         }
         let orphans: BTreeSet<&[u8]> = self.asked.orphans(out).iter().map(|path| path.file_name()).collect();
