@@ -87,7 +87,15 @@ fn retired() {
     let fd = std::fs::File::open(&answers).unwrap();
     let revocation = gpg.home.path().join("revocation");
     let mut command = gpg.command(LATER);
-    command.args(["--command-fd", "0", "--yes", "--output", revocation.to_str().unwrap(), "--gen-revoke", &gpg.fingerprint()]);
+    command.args([
+        "--command-fd",
+        "0",
+        "--yes",
+        "--output",
+        revocation.to_str().unwrap(),
+        "--gen-revoke",
+        &gpg.fingerprint(),
+    ]);
     command.stdin(fd);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -107,7 +115,8 @@ fn unpinned() {
 fn weak_hashes() {
     let gpg = Gpg::new("rsa2048", "sign");
     for hash in ["SHA1", "MD5", "RIPEMD160"] {
-        let signature = gpg.sign(LATER, &["--allow-weak-digest-algos", "--allow-weak-key-signatures", "--digest-algo", hash]);
+        let signature =
+            gpg.sign(LATER, &["--allow-weak-digest-algos", "--allow-weak-key-signatures", "--digest-algo", hash]);
         assert!(matches!(check(&gpg.certificate(), &signature)[0].outcome, Outcome::Good(_)), "{hash} holds");
         refused(judge(&gpg.certificate(), &signature, &gpg.fingerprint()), "no longer holds");
     }
@@ -119,7 +128,8 @@ fn borrowed_subkey() {
     let signature = thief.sign(LATER, &[]);
     let theirs = packets(&thief.certificate());
     let sub = theirs.iter().position(|(tag, _)| *tag == 14).unwrap();
-    let sewn: Vec<u8> = [pinned.certificate(), theirs[sub..].iter().flat_map(|(_, bytes)| bytes.clone()).collect()].concat();
+    let sewn: Vec<u8> =
+        [pinned.certificate(), theirs[sub..].iter().flat_map(|(_, bytes)| bytes.clone()).collect()].concat();
     let checked = check(&sewn, &signature);
     assert!(matches!(checked[0].outcome, Outcome::Good(_)), "the mathematics holds: {checked:?}");
     refused(judge(&sewn, &signature, &pinned.fingerprint()), "does not bind");

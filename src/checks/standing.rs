@@ -56,7 +56,8 @@ pub fn trust(root: &RootFacts, keys: &VendorKeys, record: &Record) -> Trust {
 #[must_use]
 pub fn link(root: &RootFacts, keys: &VendorKeys, record: &Record) -> Link {
     // Records without a package are those of Debian's tools: ucf(1), pam-auth-update(8).
-    let system = root.packages.packages.get(&record.package).map_or(PackageSystem::Dpkg, |package| package.system).name();
+    let system =
+        root.packages.packages.get(&record.package).map_or(PackageSystem::Dpkg, |package| package.system).name();
     let (by, ok) = match of_record(root, keys, record) {
         Standing::Vouched(voucher) => (voucher.words(), true),
         Standing::Doubted(doubt) => (words(&doubt), false),

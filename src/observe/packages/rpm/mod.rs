@@ -96,7 +96,8 @@ impl Search<'_> {
                 let before = self.problems.len();
                 self.read_all(&names, out);
                 if self.problems.len() == before {
-                    let reason = format!("the index of rpm's database is damaged, all headers were read instead: {problem}");
+                    let reason =
+                        format!("the index of rpm's database is damaged, all headers were read instead: {problem}");
                     out.gap_if(false, Subject::file(self.database.file()), reason);
                 }
                 return;
