@@ -64,10 +64,13 @@ fn foreign_headers() {
     for (database, id, major, count, hash) in DATABASES {
         let release = Release { id: id.to_owned(), major: major.to_owned() };
         let mut signed = 0;
+        let mut spent = std::time::Duration::ZERO;
         for blob in blobs(database) {
             let header = Header::parse(&blob).unwrap();
             let name = header.string(tag::NAME).unwrap().escape_ascii().to_string();
+            let start = std::time::Instant::now();
             let found = signatures(&keyring, &header);
+            spent += start.elapsed();
             if name == "gpg-pubkey" {
                 assert_eq!(found, []);
                 continue;
@@ -83,7 +86,7 @@ fn foreign_headers() {
             assert!(matches!(doubt, Doubt::NotBase(_) | Doubt::Refused(_)), "{doubt:?}");
         }
         assert_eq!(signed, count, "{database}");
-        println!("{database}: {signed} of {signed} headers verified");
+        println!("{database}: {signed} of {signed} headers verified, {} µs each", spent.as_micros() / signed as u128);
     }
 }
 

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         trial("one_bit_anywhere_in_a_signed_header_is_noticed", &[Part::Corpora], one_bit_is_noticed),
         trial("damaged_databases_end_the_walk", &[Part::Corpora], damaged_databases),
         trial("sqlite_reads_the_same", &[Part::Program("sqlite3")], sqlite_reads_the_same),
+        trial("sqlite_refuses_or_reads_the_same_of_mutants", &[Part::Corpora, Part::Program("sqlite3")], sqlite_mutants),
         trial("sqlite_finds_packages_through_the_index", &[Part::Corpora], sqlite_hints),
         trial("sqlite_finds_rows_as_sqlite_does", &[Part::Program("sqlite3")], sqlite_rows),
         trial("sqlite_log_is_laid_over_the_file", &[Part::Program("sqlite3")], sqlite_log),
@@ -170,6 +171,52 @@ fn sqlite_reads_the_same() {
         ask(&path, &format!("BEGIN; {} COMMIT; DELETE FROM Packages WHERE hnum % 7 = 0;", rows.concat()));
         same(&path);
     }
+}
+
+/// A thousand databases with bytes overwritten: where both answer, the answers are the same, byte for byte. Where SQLite
+/// refuses, so do we; we may be stricter (a page in two places).
+fn sqlite_mutants() {
+    let bytes = corpus("fedora33.rpmdb.sqlite");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("rpmdb.sqlite");
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let (mut same, mut both_refuse, mut stricter) = (0, 0, 0);
+    let mut laxer = Vec::new();
+    for round in 0..1000 {
+        let mut bent = bytes.clone();
+        for _ in 0..=round % 4 {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            // Mostly the first bytes of pages, and the pointers after them: the schema and the tables' trees.
+            let page = usize::try_from(random >> 40).unwrap() % (bent.len() / 4096);
+            let page = if random & 3 == 0 { page % 3 } else { page };
+            let at = page * 4096 + usize::try_from(random >> 8).unwrap() % if random & 4 == 0 { 4096 } else { 64 };
+            bent[at] = random.to_le_bytes()[7];
+        }
+        std::fs::write(&path, &bent).unwrap();
+        let theirs = Command::new("sqlite3")
+            .arg(format!("file:{}?mode=ro&immutable=1", path.display()))
+            .arg("SELECT hex(blob) FROM Packages NOT INDEXED ORDER BY rowid;")
+            .output()
+            .unwrap();
+        let text = String::from_utf8(theirs.stdout).unwrap();
+        let theirs_error = theirs.stderr.clone();
+        let theirs = (theirs.status.success() && theirs.stderr.is_empty())
+            .then(|| text.lines().map(|line| sshproof::model::text::unhex(line).unwrap()).collect::<Vec<_>>());
+        match (packages_sqlite(&bent), theirs) {
+            (Ok(ours), Some(theirs)) => {
+                assert!(ours == theirs, "round {round}: {} and {} blobs", ours.len(), theirs.len());
+                same += 1;
+            }
+            (Err(_), None) => both_refuse += 1,
+            (Err(_), Some(_)) => stricter += 1,
+            (Ok(_), None) => laxer.push((round, String::from_utf8_lossy(&theirs_error).trim().to_owned())),
+        }
+    }
+    println!("{same} the same, {both_refuse} refused by both, {stricter} by us alone, {} by SQLite alone", laxer.len());
+    assert_eq!(laxer, [], "SQLite refuses these rounds, we do not");
+    assert!(same > 300 && both_refuse > 100);
 }
 
 /// Every file of every package is found by its name, and what the index says is what the headers say.

@@ -109,16 +109,17 @@ fn judge_present<'a>(root: &'a RootFacts, keys: &VendorKeys, file: &FileFacts, r
 /// What one record says of a file that is there.
 #[must_use]
 pub fn against<'a>(file: &FileFacts, record: &'a Record) -> Judgement<'a> {
+    let algorithm = record.digest.map_or(Algorithm::Md5, |digest| digest.algorithm());
     let unread = || {
         let is_directory = file.meta().is_some_and(|meta| meta.kind == FileKind::Directory);
         let reason = match &file.problem {
             _ if is_directory => "is a directory, a regular file is recorded".to_owned(),
             Some(problem) => problem.clone(),
+            None if !file.digests.is_empty() => format!("its {algorithm} digest, which its package records, was not taken"),
             None => "its content was not read".to_owned(),
         };
         Judgement::Unknown(Unknown::Unread(reason))
     };
-    let algorithm = record.digest.map_or(Algorithm::Md5, |digest| digest.algorithm());
     let actual = content_digest(file, algorithm);
     match (&record.kind, record.digest) {
         (RecordKind::File, None) | (RecordKind::Ghost, _) => Judgement::NoDigest(record),

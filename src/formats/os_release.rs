@@ -24,6 +24,24 @@ pub fn parse(bytes: &[u8]) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// The same fields from `/etc/redhat-release`, one line of prose, which is all that Red Hat's family had before release 7:
+/// `CentOS release 6.10 (Final)`. Empty for a name that is not known.
+#[must_use]
+pub fn parse_redhat_release(bytes: &[u8]) -> BTreeMap<String, String> {
+    const NAMES: &[(&[u8], &str)] = &[
+        (b"CentOS ", "centos"),
+        (b"Red Hat Enterprise Linux ", "rhel"),
+        (b"Scientific Linux ", "scientific"),
+        (b"Oracle Linux ", "ol"),
+    ];
+    let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default().trim_ascii();
+    let Some((_, id)) = NAMES.iter().find(|(name, _)| line.starts_with(name)) else { return BTreeMap::new() };
+    let mut words = line.split(|b| *b == b' ').skip_while(|word| *word != b"release").skip(1);
+    let version = words.next().map(text::escape).unwrap_or_default();
+    let fields = [("ID", (*id).to_owned()), ("VERSION_ID", version), ("PRETTY_NAME", text::escape(line))];
+    fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
 /// Removes quotes and the backslashes that a shell would remove (os-release(5), "shell-compatible assignment").
 fn unquote(value: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len());
@@ -60,5 +78,18 @@ mod tests {
         check("B=\"x\\\"y\"", "B", Some("x\"y"));
         check("NAME=\"\x1b[31m\"", "NAME", Some("\\x1b[31m"));
         check("no assignment\n=x\n", "", None);
+    }
+
+    #[test]
+    fn releases_before_os_release_are_known_by_name() {
+        let check = |line: &str, id: &str, version: &str| {
+            let fields = parse_redhat_release(line.as_bytes());
+            assert_eq!((fields["ID"].as_str(), fields["VERSION_ID"].as_str()), (id, version));
+        };
+        check("CentOS release 6.10 (Final)\n", "centos", "6.10");
+        check("Red Hat Enterprise Linux Server release 5.11 (Tikanga)", "rhel", "5.11");
+        check("Scientific Linux release 6.9 (Carbon)", "scientific", "6.9");
+        assert_eq!(parse_redhat_release(b"Fedora release 9 (Sulphur)"), BTreeMap::new());
+        assert_eq!(parse_redhat_release(b""), BTreeMap::new());
     }
 }

@@ -95,6 +95,25 @@ impl<'a> Looker<'a> {
         Ok(wanted > 0)
     }
 
+    /// Takes further digests of files that were read already: packages may record one by a function that is not among
+    /// those always taken. The file is read again, and the digest counts only if the content is still the same; where it
+    /// is not, the file stays without it.
+    pub fn digest_further(&mut self, wanted: &BTreeMap<RootedPath, BTreeSet<Algorithm>>, table: &mut FileTable) {
+        for (path, algorithms) in wanted {
+            let Some(file) = table.files.get_mut(path) else { continue };
+            let Some(known) = file.digest(Algorithm::Sha256).copied() else { continue };
+            let missing: Vec<Algorithm> = algorithms.iter().copied().filter(|a| file.digest(*a).is_none()).collect();
+            if missing.is_empty() {
+                continue;
+            }
+            let Ok(snapshot) = Snapshot::read(self.root, path, MAX_BINARY) else { continue };
+            self.bytes_read += snapshot.meta().size;
+            if Digest::of(Algorithm::Sha256, snapshot.bytes()) == known {
+                file.digests.extend(missing.iter().map(|algorithm| Digest::of(*algorithm, snapshot.bytes())));
+            }
+        }
+    }
+
     fn look(&mut self, path: &RootedPath, roles: &BTreeSet<Role>, looks: &BTreeSet<Look>, table: &mut FileTable) {
         // What cannot be resolved is recorded under the path as asked.
         let (real, problem) = match self.canonical(path) {

@@ -16,17 +16,18 @@ pub mod sweep;
 pub mod units;
 pub mod wants;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::facts::{self, Facts, KernelFacts, RootFacts};
+use crate::facts::{self, Facts, KernelFacts, PackageFacts, RootFacts};
 use crate::formats::os_release;
 use crate::host::process::Proc;
 use crate::host::root::Root;
 use crate::knowledge::Knowledge;
 use crate::model::text::escape;
-use crate::model::{Check, Gap, RootedPath, Subject, Timestamp};
+use crate::model::{Algorithm, Check, Gap, RootedPath, Subject, Timestamp};
 use crate::own;
 
 use files::Looker;
@@ -114,6 +115,7 @@ pub fn observe(
 
     progress(Progress::Station("asking the package databases"));
     let (records, gaps) = packages::observe(&root, &facts.files, &request.keyrings);
+    looker.digest_further(&recorded_digests(&records), &mut facts.files);
     facts.packages = records;
     facts.gaps.extend(gaps);
 
@@ -203,12 +205,21 @@ fn stopped(facts: &mut RootFacts, reason: &str) {
     }
 }
 
+/// By which functions packages record digests of each file.
+fn recorded_digests(packages: &PackageFacts) -> BTreeMap<RootedPath, BTreeSet<Algorithm>> {
+    let algorithms = |records: &Vec<facts::package::Record>| {
+        records.iter().filter_map(|record| Some(record.digest?.algorithm())).collect::<BTreeSet<_>>()
+    };
+    packages.records.iter().map(|(path, records)| (path.clone(), algorithms(records))).collect()
+}
+
 /// Which system this is.
 fn identify(facts: &mut RootFacts) {
     let text = |path: &str| facts.files.get(&RootedPath::new(path)?)?.text_bytes();
     let release = text("/etc/os-release").or_else(|| text("/usr/lib/os-release"));
     let hostname = text("/etc/hostname").map(|name| escape(name.trim_ascii())).unwrap_or_default();
-    facts.os_release = release.map(os_release::parse).unwrap_or_default();
+    let before = || text("/etc/redhat-release").map(os_release::parse_redhat_release);
+    facts.os_release = release.map(os_release::parse).or_else(before).unwrap_or_default();
     facts.hostname = hostname;
     // An empty directory, or one level too high: nothing found there means nothing.
     if facts.os_release.is_empty() && facts.servers.is_empty() {

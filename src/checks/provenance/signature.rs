@@ -45,12 +45,12 @@ fn finding(
     let is_base = keys.is_base(&package.name);
     let pinned = Release::of(&root.os_release).is_some_and(|release| keys.of(&release.id).next().is_some());
     let code: Code = match doubt {
-        Doubt::Bad(_) => SIGNATURE_BAD.into(),
-        Doubt::Refused(_) => SIGNATURE_REFUSED.into(),
-        Doubt::NotBase(_) => BASE_PACKAGE_SIGNER.into(),
-        Doubt::Stranger(_) if is_base && pinned => BASE_PACKAGE_SIGNER.into(),
-        Doubt::Unpinned(_) | Doubt::Stranger(_) if pinned => SIGNER_UNKNOWN.into(),
-        Doubt::Unsigned if pinned => SIGNATURE_STRIPPED.into(),
+        Doubt::Bad(_) => SIGNATURE_BAD,
+        Doubt::Refused(_) => SIGNATURE_REFUSED,
+        Doubt::NotBase(_) => BASE_PACKAGE_SIGNER,
+        Doubt::Stranger(_) if is_base && pinned => BASE_PACKAGE_SIGNER,
+        Doubt::Unpinned(_) | Doubt::Stranger(_) if pinned => SIGNER_UNKNOWN,
+        Doubt::Unsigned if pinned => SIGNATURE_STRIPPED,
         _ => return None,
     };
     let message = match doubt {

@@ -47,7 +47,7 @@ pub fn gaps(facts: &RootFacts) -> Vec<ObservationGap> {
 
 /// Which system this is (os-release(5), hostname(5)).
 fn identity() -> Vec<Want> {
-    ["/etc/os-release", "/usr/lib/os-release", "/etc/hostname"]
+    ["/etc/os-release", "/usr/lib/os-release", "/etc/redhat-release", "/etc/hostname"]
         .into_iter()
         .filter_map(RootedPath::new)
         .map(|path| Want { path, role: Role::Probe, look: Look::Text })
