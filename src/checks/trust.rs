@@ -115,7 +115,9 @@ pub fn against<'a>(file: &FileFacts, record: &'a Record) -> Judgement<'a> {
         let reason = match &file.problem {
             _ if is_directory => "is a directory, a regular file is recorded".to_owned(),
             Some(problem) => problem.clone(),
-            None if !file.digests.is_empty() => format!("its {algorithm} digest, which its package records, was not taken"),
+            None if !file.digests.is_empty() => {
+                format!("its {algorithm} digest, which its package records, was not taken")
+            }
             None => "its content was not read".to_owned(),
         };
         Judgement::Unknown(Unknown::Unread(reason))

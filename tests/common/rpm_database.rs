@@ -1,4 +1,5 @@
 //! The header blobs of the foreign databases.
+#![allow(dead_code, clippy::unwrap_used, clippy::disallowed_methods, reason = "each test program uses a part")]
 
 use sshproof::formats::rpm::{DatabaseProblem, bdb, ndb, sqlite};
 

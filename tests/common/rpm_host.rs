@@ -148,7 +148,12 @@ impl Host {
             .args(["--define", "_build_id_links none", "--define", "__os_install_post %{nil}"])
             .args(["--define", "_binaries_in_noarch_packages_terminate_build 0", "--define", "debug_package %{nil}"])
             // Little compression: the test waits for it.
-            .args(["--define", "_binary_payload w1.gzdio", "--define", &format!("_binary_filedigest_algorithm {algorithm}")])
+            .args([
+                "--define",
+                "_binary_payload w1.gzdio",
+                "--define",
+                &format!("_binary_filedigest_algorithm {algorithm}"),
+            ])
             .arg(&spec_path));
         let package = top.join(format!("RPMS/noarch/{name}-9.2p1-1.noarch.rpm"));
         signer.sign(&package);

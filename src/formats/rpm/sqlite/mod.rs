@@ -75,6 +75,15 @@ impl<'a> Database<'a> {
             Some([high, low]) => usize::from(u16::from_be_bytes([*high, *low])),
             _ => 0,
         };
+        // What the library insists on too ("The Database Header"): versions 1 or 2 for reading, three fixed fractions, a known
+        // schema format, and the encoding that rpm's names are in, UTF-8 (0: nothing was stored yet).
+        let sound = matches!(head.get(19), Some(1 | 2))
+            && head.get(21..24) == Some(&[64, 32, 32])
+            && word(&head, 44).is_some_and(|format| format <= 4)
+            && word(&head, 56).is_some_and(|encoding| encoding <= 1);
+        if !sound {
+            return Err(problem("it is of a form of SQLite's that we do not know"));
+        }
         let reserved = usize::from(head.get(20).copied().unwrap_or(0));
         let usable = page_size.saturating_sub(reserved);
         // 480 is SQLite's own lower limit for the usable size.
