@@ -84,7 +84,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn run(&mut self, out: &mut Out) {
-        let names: BTreeSet<&[u8]> = self.asked.files.files.keys().map(RootedPath::file_name).collect();
+        let names: BTreeSet<&[u8]> = self.asked.paths().map(RootedPath::file_name).collect();
         match self.database.hinted(&names) {
             Ok(Some(blobs)) => {
                 for blob in blobs {
@@ -145,7 +145,7 @@ impl Search<'_> {
         let mut claims = Vec::new();
         for recorded in files {
             let normal = self.asked.aliases.normalise(&recorded.path);
-            let real = self.asked.file(&normal).cloned().or_else(|| self.behind_links(&normal));
+            let real = self.asked.path(&normal).cloned().or_else(|| self.behind_links(&normal));
             claims.extend(real.map(|real| (real, recorded)));
         }
         if !claims.is_empty() {
