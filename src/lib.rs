@@ -17,4 +17,5 @@ pub mod own;
 pub mod policy;
 pub mod render;
 pub mod scan;
+pub mod ship;
 pub mod trust;

@@ -2,6 +2,7 @@
 
 pub mod code;
 pub mod digest;
+pub mod event;
 pub mod evidence;
 pub mod finding;
 pub mod gap;

@@ -1,0 +1,12 @@
+//! From a report to events that may leave the host, and from the spool to the receivers.
+//!
+//! The report comes in, never facts: what is not in a report cannot leave. Files and sockets are `own`'s.
+
+pub mod events;
+pub mod ledger;
+pub mod privacy;
+pub mod trace;
+
+pub use events::{Occasion, events};
+pub use ledger::Ledger;
+pub use privacy::Pseudonyms;
