@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::completions::CompletionsArgs;
 use super::explain::ExplainArgs;
+use super::fleet::FleetArgs;
 use super::inspect::InspectArgs;
 use super::judge::JudgeArgs;
 use super::login::LoginArgs;
@@ -59,6 +60,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Prove that every way in needs two factors, list the ways, or show what one connection would get
     Login(LoginArgs),
+    /// Look at what many nodes have sent
+    Fleet(FleetArgs),
     /// Say what a finding means and what to do, what no scan can prove, or list all codes
     Explain(ExplainArgs),
     /// Show what is known of backdoors, or test files of your own

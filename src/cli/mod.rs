@@ -4,6 +4,7 @@ mod args;
 mod completions;
 mod exit;
 mod explain;
+mod fleet;
 mod inspect;
 mod judge;
 mod judging;
@@ -15,6 +16,7 @@ mod progress;
 mod scan;
 mod screen;
 mod signatures;
+mod spooling;
 mod talk;
 
 use std::process::ExitCode;
@@ -46,6 +48,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Judge(args) => judge::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Login(args) => login::run(args),
+        Command::Fleet(args) => fleet::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Signatures(args) => signatures::run(args),
         Command::Completions(args) => completions::run(args),

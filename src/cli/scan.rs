@@ -11,6 +11,7 @@ use tracing::info;
 
 use super::judging::JudgingArgs;
 use super::progress::Bar;
+use super::spooling::SpoolArgs;
 use super::{knowledge, output};
 use crate::model::Check;
 use crate::observe::Request;
@@ -41,6 +42,8 @@ pub struct ScanArgs {
     #[arg(long, value_name = "FILE")]
     keyring: Vec<PathBuf>,
     #[command(flatten)]
+    spooling: SpoolArgs,
+    #[command(flatten)]
     judging: JudgingArgs,
 }
 
@@ -56,7 +59,10 @@ pub fn run(args: &ScanArgs, quiet: bool) -> anyhow::Result<ExitCode> {
     if let Some(path) = &args.facts_out {
         output::file(path, &json::line(&facts).context("cannot write the facts as JSON")?)?;
     }
-    args.judging.deliver(&report)
+    // Whoever asked is answered even if nothing could be spooled; the exit code then says that something was not done.
+    let code = args.judging.deliver(&report)?;
+    args.spooling.keep(&facts, &report)?;
+    Ok(code)
 }
 
 /// The request that these arguments amount to; the time allowed begins now.

@@ -33,6 +33,12 @@ impl LoginFacts {
         self.directories.is_empty() && self.incomplete.is_empty()
     }
 
+    /// Names of accounts that belong to persons: user ids from 1000 on, but for nobody's (login.defs(5), `UID_MIN`).
+    pub fn persons(&self) -> impl Iterator<Item = &str> {
+        let personal = |account: &&Account| account.uid >= 1000 && account.uid != 65_534;
+        self.accounts.iter().filter(personal).map(|account| account.name.as_str())
+    }
+
     /// The account as PAM and sshd see it, with the names of its groups.
     #[must_use]
     pub fn for_login(&self, account: &Account) -> crate::login::pam::Account {

@@ -6,4 +6,6 @@ pub mod clock;
 pub mod config;
 pub mod input;
 pub mod output;
+pub mod spool;
+pub mod state;
 pub mod usage;

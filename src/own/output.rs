@@ -11,12 +11,20 @@ use std::path::Path;
 /// # Errors
 /// What the kernel says; the temporary file is removed then.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_for(path, bytes, 0o600, None)
+}
+
+/// The same with another mode, and for another group if one is named.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_for(path: &Path, bytes: &[u8], mode: u32, group: Option<u32>) -> io::Result<()> {
     let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not a file name"))?;
     let mut temporary = std::ffi::OsString::from(".");
     temporary.push(name);
     temporary.push(format!(".{}", std::process::id()));
     let temporary = path.with_file_name(temporary);
-    let done = write_new(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, path));
+    let done = write_new(&temporary, bytes, mode, group).and_then(|()| std::fs::rename(&temporary, path));
     if done.is_err() {
         let _ = std::fs::remove_file(&temporary);
         return done;
@@ -25,9 +33,14 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_new(path: &Path, bytes: &[u8], mode: u32, group: Option<u32>) -> io::Result<()> {
     // create_new is O_EXCL, which never follows a link that somebody put there first.
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode & 0o600).open(path)?;
+    if group.is_some() {
+        std::os::unix::fs::fchown(&file, None, group)?;
+    }
+    // Against the umask, and after the group is right.
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
     file.write_all(bytes)?;
     file.sync_all()
 }

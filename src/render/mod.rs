@@ -1,6 +1,7 @@
 //! Turns a `Report` into bytes, one file per format. Judges nothing, reads no file, does not decide the exit code.
 
 pub mod chain;
+pub mod continuity;
 pub mod event;
 pub mod explain;
 pub mod html;

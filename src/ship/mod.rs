@@ -2,7 +2,9 @@
 //!
 //! The report comes in, never facts: what is not in a report cannot leave. Files and sockets are `own`'s.
 
+pub mod bounds;
 pub mod events;
+pub mod keep;
 pub mod ledger;
 pub mod privacy;
 pub mod trace;

@@ -1,0 +1,68 @@
+//! The part of `scan` that leaves something behind: the spool, for `ship` to deliver. Without `--spool` nothing of it runs.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use tracing::{info, warn};
+
+use crate::facts::Facts;
+use crate::model::report::Report;
+use crate::own;
+use crate::ship::bounds::Bounds;
+use crate::ship::keep::{self, Keeping};
+
+/// Arguments of `scan` about the spool.
+#[derive(Args, Debug)]
+pub struct SpoolArgs {
+    /// Put signed events into the spool here, for `sshproof ship` to deliver
+    #[arg(long, value_name = "DIR")]
+    spool: Option<PathBuf>,
+    /// Where the node's key and its count of events are kept
+    #[arg(long, value_name = "DIR", default_value = own::state::STATE, requires = "spool")]
+    state: PathBuf,
+    /// Most that the spool may hold, in bytes; beyond it clean states go first, findings last, and the loss is told
+    #[arg(long, value_name = "BYTES", default_value_t = Bounds::default().bytes, requires = "spool")]
+    spool_bytes: u64,
+    /// Longest that an event may wait for delivery
+    #[arg(long, value_name = "TIME", default_value = "30days", value_parser = humantime::parse_duration, requires = "spool")]
+    spool_age: Duration,
+    /// Told back in the state event, so that an old answer cannot pass for a new one
+    #[arg(long, value_name = "TEXT", requires = "spool")]
+    nonce: Option<String>,
+    /// 32 bytes by which account names become pseudonyms, the same on every node [default: the node's own]
+    #[arg(long, value_name = "FILE", requires = "spool")]
+    pseudonym_key: Option<PathBuf>,
+}
+
+impl SpoolArgs {
+    /// Spools the events of `report`, if asked to.
+    ///
+    /// # Errors
+    /// If they are not in the spool.
+    pub fn keep(&self, facts: &Facts, report: &Report) -> anyhow::Result<()> {
+        let Some(spool) = &self.spool else { return Ok(()) };
+        let kept = keep::keep(report, &self.keeping(spool, facts)?).context("nothing was spooled")?;
+        info!("spooled events {} to {} of epoch {}", kept.record.first, kept.record.last, kept.record.epoch);
+        if kept.lost > 0 {
+            warn!("{} events of earlier scans were lost before every sink had taken them", kept.lost);
+        }
+        Ok(())
+    }
+
+    fn keeping<'a>(&'a self, spool: &'a Path, facts: &Facts) -> anyhow::Result<Keeping<'a>> {
+        let secret =
+            |path: &PathBuf| own::state::secret(path).with_context(|| format!("cannot use the key {}", path.display()));
+        Ok(Keeping {
+            spool,
+            state: &self.state,
+            bounds: Bounds { bytes: self.spool_bytes, age: self.spool_age.as_secs() },
+            nonce: self.nonce.as_deref(),
+            pseudonym_key: self.pseudonym_key.as_ref().map(secret).transpose()?,
+            accounts: facts.roots.iter().flat_map(|root| root.login.persons()).map(str::to_owned).collect(),
+            boot: own::state::boot_id(),
+            now: own::clock::now(),
+        })
+    }
+}
