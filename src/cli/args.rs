@@ -10,6 +10,7 @@ use super::judge::JudgeArgs;
 use super::login::LoginArgs;
 use super::man::ManArgs;
 use super::scan::ScanArgs;
+use super::ship::ShipArgs;
 use super::signatures::SignaturesArgs;
 
 /// Printed at the end of `--help`, and part of the manual page.
@@ -60,6 +61,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Prove that every way in needs two factors, list the ways, or show what one connection would get
     Login(LoginArgs),
+    /// Deliver what scans left in the spool
+    Ship(ShipArgs),
     /// Look at what many nodes have sent
     Fleet(FleetArgs),
     /// Say what a finding means and what to do, what no scan can prove, or list all codes

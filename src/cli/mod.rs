@@ -15,6 +15,7 @@ mod output;
 mod progress;
 mod scan;
 mod screen;
+mod ship;
 mod signatures;
 mod spooling;
 mod talk;
@@ -48,6 +49,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Judge(args) => judge::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Login(args) => login::run(args),
+        Command::Ship(args) => ship::run(args),
         Command::Fleet(args) => fleet::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Signatures(args) => signatures::run(args),

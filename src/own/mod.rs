@@ -5,6 +5,9 @@
 pub mod clock;
 pub mod config;
 pub mod input;
+pub mod journal;
+pub mod lines;
+pub mod net;
 pub mod output;
 pub mod spool;
 pub mod state;

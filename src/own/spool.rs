@@ -212,7 +212,9 @@ impl Spool {
         let cursor = |entry: std::fs::DirEntry| {
             let name = entry.file_name().to_str()?.strip_suffix(".cursor")?.to_owned();
             let bytes = bounded(&entry.path(), MAX_CURSOR).ok()?;
-            Some((name, serde_json::from_slice(&bytes).ok()?))
+            let acked: Acked = serde_json::from_slice(&bytes).ok()?;
+            // Epochs are seconds: a later one than the year 36000 is no hint but mischief.
+            (acked.epoch < 1 << 40).then_some((name, acked))
         };
         entries.take(MAX_ENTRIES).filter_map(|entry| cursor(entry.ok()?)).filter(|(name, _)| is_name(name)).collect()
     }
@@ -244,7 +246,16 @@ impl Spool {
     /// # Errors
     /// As [`lock`].
     pub fn lock_shipping(&self, sink: &str) -> io::Result<Lock> {
-        lock(&self.ship().join(format!("{sink}.lock")))
+        let held = lock(&self.ship().join(format!("{sink}.lock")))?;
+        // What a killed shipper left half written.
+        let prefix = format!(".{sink}.cursor.");
+        for entry in std::fs::read_dir(self.ship())? {
+            let entry = entry?;
+            if entry.file_name().to_str().is_some_and(|name| name.starts_with(&prefix)) {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(held)
     }
 }
 

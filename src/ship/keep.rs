@@ -3,6 +3,7 @@
 //! First the record, then what it makes superfluous is removed, then the ledger: a scan that is killed in between finds
 //! the record next time and adds it to the ledger.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -11,7 +12,7 @@ use super::events::{Occasion, events};
 use super::ledger::{Ledger, SCHEMA};
 use super::privacy::Pseudonyms;
 use crate::model::Timestamp;
-use crate::model::event::{Body, DropReason, EpochReason, Event, SpoolEvent, SpoolState};
+use crate::model::event::{Acked, Body, DropReason, EpochReason, Event, SpoolEvent, SpoolState};
 use crate::model::report::Report;
 use crate::own::spool::{Entry, RecordName, Spool};
 use crate::own::state::State;
@@ -118,7 +119,8 @@ pub fn keep(report: &Report, keeping: &Keeping<'_>) -> Result<Kept, KeepProblem>
     let entries = spool.list().map_err(io("cannot list the spool"))?;
     let stored = state.ledger().map_err(io("cannot read the ledger"))?;
     let found = Found::of(stored.as_deref(), &key, &subject, &spool, &entries)?;
-    let begun = begin(found, &key, subject, &entries, keeping.now);
+    let acked = spool.cursors();
+    let begun = begin(found, &key, subject, last_epoch(&entries, &acked), keeping.now);
 
     let torn = torn(&spool, &entries)?;
     let names = Pseudonyms::new(
@@ -290,12 +292,17 @@ struct Begun {
     new_epoch: Option<EpochReason>,
 }
 
-fn begin(found: Found, key: &NodeKey, subject: (String, String), entries: &[Entry], now: Timestamp) -> Begun {
+/// The last epoch that anything here knows of. A sink's cursor may outlive a spool and a state that were both lost; an
+/// earlier epoch would look to it as if it had been delivered.
+fn last_epoch(entries: &[Entry], acked: &BTreeMap<String, Acked>) -> Option<u64> {
+    entries.iter().map(|entry| entry.name.epoch).chain(acked.values().map(|acked| acked.epoch)).max()
+}
+
+fn begin(found: Found, key: &NodeKey, subject: (String, String), last: Option<u64>, now: Timestamp) -> Begun {
     match found {
         Found::Ledger(ledger) => Begun { ledger, new_epoch: None },
         Found::Lost(reason, before) => {
-            let spooled = entries.iter().map(|entry| entry.name.epoch).max();
-            let last = spooled.max(before.as_ref().map(|ledger| ledger.epoch));
+            let last = last.max(before.as_ref().map(|ledger| ledger.epoch));
             let epoch = last.map_or(now.0, |last| now.0.max(last.saturating_add(1)));
             let mut ledger = Ledger::new(subject, key.public(), epoch);
             // What was open still is: only the count is new.

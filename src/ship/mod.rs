@@ -3,10 +3,13 @@
 //! The report comes in, never facts: what is not in a report cannot leave. Files and sockets are `own`'s.
 
 pub mod bounds;
+pub mod deliver;
 pub mod events;
 pub mod keep;
 pub mod ledger;
 pub mod privacy;
+pub mod sink;
+pub mod syslog;
 pub mod trace;
 
 pub use events::{Occasion, events};

@@ -1,0 +1,180 @@
+//! Brings what one sink has not taken yet from the spool to it, in the order of the numbers.
+//!
+//! A sink's cursor moves on only after the sink has taken a batch; so whatever dies, events are sent again rather than
+//! lost, and `id` shows the receiver which it has already.
+
+use std::io;
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use super::keep::Record;
+use super::sink::{Sink, SinkKind};
+use super::syslog;
+use crate::model::event::{Acked, Event};
+use crate::model::text::printable;
+use crate::own::{journal, lines, net, spool::Spool};
+use crate::render::event::encode;
+
+/// Bytes that make a batch full.
+const BATCH: usize = 1 << 20;
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delivered {
+    /// Events that the sink took.
+    pub events: u64,
+    /// Events that it never will, kept as dead letters.
+    pub dead: u64,
+}
+
+/// Why a sink has not taken everything.
+#[derive(Debug)]
+pub enum DeliveryProblem {
+    /// Another shipper is at work on it.
+    Busy,
+    /// The spool cannot be used.
+    Spool(io::Error),
+    /// The sink cannot be reached or did not take it.
+    Sink(String),
+}
+
+impl std::fmt::Display for DeliveryProblem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Busy => f.write_str("another shipper is at work on it"),
+            Self::Spool(error) => write!(f, "the spool cannot be used: {error}"),
+            Self::Sink(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for DeliveryProblem {}
+
+/// Delivers everything that lies in `spool` after the sink's cursor, or after `from` if that is given.
+///
+/// # Errors
+/// Why it stopped; what the sink took before is noted.
+pub fn deliver(
+    sink: &Sink,
+    spool: &Spool,
+    from: Option<Acked>,
+    wait: &mut dyn FnMut(Duration),
+) -> Result<Delivered, DeliveryProblem> {
+    let _held = spool.lock_shipping(&sink.name).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => DeliveryProblem::Busy,
+        _ => DeliveryProblem::Spool(error),
+    })?;
+    let mut cursor = from.or_else(|| spool.cursors().get(&sink.name).copied());
+    let mut delivered = Delivered::default();
+    loop {
+        let Some(batch) = Batch::next(sink, spool, cursor).map_err(DeliveryProblem::Spool)? else {
+            return Ok(delivered);
+        };
+        if delivered.events > 0 {
+            wait(sink.pause);
+        }
+        if !batch.payload.is_empty() {
+            send(sink, &batch.payload).map_err(DeliveryProblem::Sink)?;
+        }
+        for (event, why) in &batch.dead {
+            warn!("sink {}: event {}:{} is a dead letter: {why}", sink.name, event.chain.epoch, event.chain.seq);
+            let letter = serde_json::json!({ "event": event, "sink": sink.name, "reason": why }).to_string();
+            spool.bury(&sink.name, &event.id, letter.as_bytes()).map_err(DeliveryProblem::Spool)?;
+        }
+        spool.advance(&sink.name, batch.last).map_err(DeliveryProblem::Spool)?;
+        debug!("sink {}: taken up to {}:{}", sink.name, batch.last.epoch, batch.last.seq);
+        delivered.events = delivered.events.saturating_add(batch.payload.len() as u64);
+        delivered.dead = delivered.dead.saturating_add(batch.dead.len() as u64);
+        cursor = Some(batch.last);
+    }
+}
+
+/// What is sent at once.
+struct Batch {
+    /// Each event as the sink gets it.
+    payload: Vec<Vec<u8>>,
+    /// Events that it cannot get, and why.
+    dead: Vec<(Event, String)>,
+    /// Where the cursor stands afterwards.
+    last: Acked,
+}
+
+impl Batch {
+    /// The next one after `cursor`; `None` if there is nothing.
+    fn next(sink: &Sink, spool: &Spool, cursor: Option<Acked>) -> io::Result<Option<Self>> {
+        let mut batch: Option<Self> = None;
+        let mut size: usize = 0;
+        for entry in spool.list()? {
+            let end = Acked { epoch: entry.name.epoch, seq: entry.name.last };
+            if cursor.is_some_and(|at| end <= at) {
+                continue;
+            }
+            let record = match Record::read(spool, &entry.name) {
+                Ok(record) => record,
+                // A scan needed the room; it tells so.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            if !record.is_whole() {
+                warn!("record {} has lost its end; the receiver will see a gap", entry.name);
+            }
+            let batch = batch.get_or_insert_with(|| Self { payload: Vec::new(), dead: Vec::new(), last: end });
+            batch.last = end;
+            for event in record.events {
+                if cursor.is_some_and(|at| Acked { epoch: event.chain.epoch, seq: event.chain.seq } <= at) {
+                    continue;
+                }
+                match payload(sink, &event) {
+                    Ok(bytes) => {
+                        size = size.saturating_add(bytes.len());
+                        batch.payload.push(bytes);
+                    }
+                    Err(why) => batch.dead.push((event, why)),
+                }
+            }
+            if size >= BATCH {
+                break;
+            }
+        }
+        Ok(batch)
+    }
+}
+
+/// The event as the sink gets it; why it cannot.
+fn payload(sink: &Sink, event: &Event) -> Result<Vec<u8>, String> {
+    let text = encode(event, sink.encoding).ok_or("it has no form in this encoding")?;
+    match &sink.kind {
+        SinkKind::File { .. } => Ok((text + "\n").into_bytes()),
+        SinkKind::Syslog { facility, enterprise, longest, .. } => {
+            let frame = syslog::frame(event, &text, *facility, *enterprise);
+            if frame.len() > *longest {
+                return Err(format!("its message has {} bytes, `longest` is {longest}", frame.len()));
+            }
+            Ok(frame)
+        }
+        SinkKind::Journald { .. } => Ok(journal::entry(&[
+            ("MESSAGE", &text),
+            ("PRIORITY", syslog::priority(&event.body)),
+            ("SYSLOG_IDENTIFIER", "sshproof"),
+            ("SSHPROOF_KIND", event.body.name()),
+            ("SSHPROOF_ID", &event.id),
+            ("SSHPROOF_NODE", &printable(&event.node.name)),
+            ("SSHPROOF_EPOCH", &event.chain.epoch.to_string()),
+            ("SSHPROOF_SEQ", &event.chain.seq.to_string()),
+        ])),
+    }
+}
+
+fn send(sink: &Sink, payload: &[Vec<u8>]) -> Result<(), String> {
+    match &sink.kind {
+        SinkKind::File { path, rotation } => {
+            lines::append(path, &payload.concat(), *rotation).map_err(|error| format!("{}: {error}", path.display()))
+        }
+        SinkKind::Syslog { peer, .. } => net::deliver(peer, &payload.concat()).map_err(|problem| problem.to_string()),
+        SinkKind::Journald { socket } => payload
+            .iter()
+            .try_for_each(|entry| journal::send(socket, entry))
+            .map_err(|error| format!("{}: {error}", socket.display())),
+    }
+}

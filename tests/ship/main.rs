@@ -1,0 +1,49 @@
+//! `ship` against real receivers: rsyslog over TCP and TLS, journald, a file. Events arrive byte for byte; whoever is not who
+//! he ought to be gets nothing, and the event is kept; whatever dies, nothing is lost that the row does not show.
+//!
+//! `SSHPROOF_SHIP_EVENTS` and `SSHPROOF_SHIP_ROUNDS` ask for more than the quick default of the random test.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the fences are for the program; tests prepare the world it is let loose on"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bench;
+mod certificates;
+mod file;
+mod journald;
+mod random;
+mod rsyslog;
+mod tls;
+
+use std::process::ExitCode;
+
+use common::mimic::{Part, run, trial};
+
+fn main() -> ExitCode {
+    let rsyslog = &[Part::Program("rsyslogd")];
+    let tls = &[
+        Part::Program("rsyslogd"),
+        Part::Program("openssl"),
+        Part::File("/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so"),
+    ];
+    let journald =
+        &[Part::Root, Part::Namespaces, Part::File("/lib/systemd/systemd-journald"), Part::Program("journalctl")];
+    run(vec![
+        trial("file_gets_every_event", &[], file::gets_every_event),
+        trial("file_survives_kills_of_the_shipper", &[Part::Program("strace")], file::survives_kills),
+        trial("one_dead_sink_holds_up_nobody", &[], file::one_dead_sink_holds_up_nobody),
+        trial("what_is_too_long_is_a_dead_letter", rsyslog, rsyslog::too_long_is_a_dead_letter),
+        trial("rsyslog_tcp_gets_each_byte", rsyslog, rsyslog::tcp_gets_each_byte),
+        trial("rsyslog_tls_gets_each_byte", tls, tls::gets_each_byte),
+        trial("rsyslog_tls_refusals_keep_the_event", tls, tls::refusals_keep_the_event),
+        trial("rsyslog_killed_at_random", rsyslog, random::receiver_killed),
+        trial("journald_gets_each_byte", journald, journald::gets_each_byte),
+    ])
+}
