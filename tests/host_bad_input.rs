@@ -19,6 +19,7 @@ use std::sync::OnceLock;
 
 use common::login::two_factor;
 use common::mimic::{self, Part, trial};
+use common::program::program;
 use common::report::{CHECKS, Scan};
 use common::root::{Root, run, scratch};
 use libtest_mimic::Trial;
@@ -218,7 +219,7 @@ fn links_never_leave_the_image() {
     strace
         .args(["-f", "-y", "-qq", "-s", "4096", "-e", "trace=open,openat,openat2", "-e", "signal=none", "-o"])
         .arg(&trace);
-    strace.arg(env!("CARGO_BIN_EXE_sshproof")).args(["scan", "--format", "json", "--root"]).arg(root.path());
+    strace.arg(program()).args(["scan", "--format", "json", "--root"]).arg(root.path());
     let scan = Scan::of(&strace.stdin(Stdio::null()).output().unwrap());
     let text = std::fs::read_to_string(&trace).unwrap();
     std::fs::remove_file(&trace).unwrap();
@@ -256,7 +257,7 @@ fn an_unreadable_include_is_told() {
         root.chmod(&secret, mode);
         // The target folder may lie where others cannot go: the image is entered by descriptor, as the working directory.
         let mut scan = Command::new("setpriv");
-        scan.args(["--reuid=65534", "--regid=65534", "--clear-groups", env!("CARGO_BIN_EXE_sshproof")]);
+        scan.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program());
         scan.args(["scan", "--format", "json", "--root", "."]).current_dir(root.path());
         Scan::of(&scan.stdin(Stdio::null()).output().unwrap())
     };
@@ -277,7 +278,7 @@ fn an_unknown_key_of_the_policy_is_told() {
     let policy = dir.path().join("sshproof.toml");
     let scan = |text: &str| {
         std::fs::write(&policy, text).unwrap();
-        let mut scan = Command::new(env!("CARGO_BIN_EXE_sshproof"));
+        let mut scan = Command::new(program());
         scan.args(["scan", "--format", "json", "--root"]).arg(dir.path()).arg("--config").arg(&policy);
         scan.stdin(Stdio::null()).output().unwrap()
     };

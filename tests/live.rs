@@ -11,13 +11,13 @@
 
 mod common;
 
-use std::path::Path;
 use std::process::{Child, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use common::login::two_factor;
 use common::mimic::{self, Part, trial};
 use common::namespace::{Host, On};
+use common::program::program;
 use common::report::Scan;
 
 fn main() -> ExitCode {
@@ -142,7 +142,7 @@ fn the_same_bytes_again_are_no_trouble() {
 /// Wherever its root lies, a clean host is clean: also after an overlay has copied a file up under a running process, which
 /// then maps another inode than its path names. A server replaced there is named as anywhere.
 fn judged_by_content(on: On) {
-    let host = Host::boot_on(two_factor(), Path::new(env!("CARGO_BIN_EXE_sshproof")), on);
+    let host = Host::boot_on(two_factor(), program(), on);
     let clean = host.start_sshd(22, &[], &["/usr/sbin/sshd"]);
     let scan = host.scan(&[]);
     assert_eq!(

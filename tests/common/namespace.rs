@@ -85,7 +85,7 @@ pub struct Host {
 impl Host {
     /// Boots `root` with the program that cargo built for this test.
     pub fn boot(root: Root) -> Self {
-        Self::boot_with(root, Path::new(env!("CARGO_BIN_EXE_sshproof")))
+        Self::boot_with(root, super::program::program())
     }
 
     /// Boots `root` with another build of the program.

@@ -31,7 +31,7 @@ impl Scan {
 
     /// Of an image beneath `root`, with further arguments.
     pub fn image(root: &Path, arguments: &[&str]) -> Self {
-        let mut scan = Command::new(env!("CARGO_BIN_EXE_sshproof"));
+        let mut scan = Command::new(super::program::program());
         scan.args(["scan", "--format", "json", "--root"]).arg(root).args(arguments);
         Self::of(&scan.stdin(Stdio::null()).output().unwrap())
     }
