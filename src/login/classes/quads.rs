@@ -11,6 +11,9 @@ use super::names::{closed, step};
 /// pattern is too long, or there are too many states.
 #[must_use]
 pub fn combinations(patterns: &[&[u8]], first: u32, last: u32) -> Option<BTreeMap<Vec<bool>, u32>> {
+    if patterns.is_empty() {
+        return Some(BTreeMap::from([(Vec::new(), first)]));
+    }
     if patterns.iter().any(|pattern| pattern.len() > 63) {
         return None;
     }

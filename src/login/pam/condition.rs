@@ -234,6 +234,9 @@ pub fn enrolment_paths(templates: &[Vec<u8>], account: &Account) -> Vec<RootedPa
 }
 
 fn replace(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    if !text.windows(from.len()).any(|window| window == from) {
+        return text.to_vec();
+    }
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((first, after)) = rest.split_first() {
