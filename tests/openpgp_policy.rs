@@ -1,6 +1,14 @@
 //! Signatures and certificates made by GnuPG, good ones and ones that must not count: the mathematics holds in each, the
 //! policy tells them apart.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the fences are for the program; tests prepare the world it is let loose on"
+)]
+
 mod common;
 
 use std::path::Path;

@@ -1,6 +1,14 @@
 //! A whole rpm host, made here: packages built, signed with a test key and installed into a scratch root by Debian's rpm
 //! tools, then altered as intruders alter hosts. What `rpm -V` says of the same root stands beside our answer.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the fences are for the program; tests prepare the world it is let loose on"
+)]
+
 mod common;
 #[path = "common/rpm_host.rs"]
 mod rpm_host;

@@ -1,6 +1,14 @@
 //! Signatures of distributors over the headers of foreign rpm databases, checked against the distributors' own key files;
 //! damage anywhere in what is signed, or in the signature, is noticed.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the fences are for the program; tests prepare the world it is let loose on"
+)]
+
 mod common;
 #[path = "common/rpm_database.rs"]
 mod rpm_database;

@@ -1,6 +1,14 @@
 //! Foreign rpm databases: every header in them is read, and is what its own digests say; damage is noticed, never followed.
 //! Databases made by SQLite itself: read without it, and read as it reads them.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the fences are for the program; tests prepare the world it is let loose on"
+)]
+
 mod common;
 #[path = "common/rpm_database.rs"]
 mod rpm_database;
