@@ -6,22 +6,16 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use tracing::{info, warn};
 
 use super::exit;
 use crate::model::event::Acked;
-use crate::own::{self, spool::Spool};
-use crate::ship::deliver::{DeliveryProblem, deliver};
+use crate::own;
+use crate::own::spool::Spool;
+use crate::ship::serve::{Service, serve};
 use crate::ship::sink::{self, Sink};
 
 /// Where the sinks are described unless the command line says otherwise.
 const CONFIG: &str = "/etc/sshproof/ship.toml";
-
-/// First pause after a failure; it doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-
-/// Longest pause after a failure.
-const LONGEST_PAUSE: Duration = Duration::from_secs(900);
 
 /// Arguments of `ship`.
 #[derive(Args, Debug)]
@@ -50,9 +44,12 @@ pub struct ShipArgs {
 pub fn run(args: &ShipArgs) -> anyhow::Result<ExitCode> {
     let sinks = sinks(args)?;
     let spool = Spool::open(&args.spool).with_context(|| format!("{}: no spool", args.spool.display()))?;
+    let service = if args.once { Service::Once } else { Service::Every(args.interval) };
     let all = std::thread::scope(|scope| {
-        let threads: Vec<_> = sinks.iter().map(|sink| scope.spawn(|| serve(args, sink, &spool))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap_or(false)).fold(true, |all, took| all && took)
+        let threads: Vec<_> =
+            sinks.iter().map(|sink| scope.spawn(|| serve(sink, &spool, args.from, service))).collect();
+        // The scope waits for the others too.
+        threads.into_iter().all(|thread| thread.join().unwrap_or(false))
     });
     Ok(ExitCode::from(if all { exit::PASS } else { exit::INCONCLUSIVE }))
 }
@@ -67,41 +64,6 @@ fn sinks(args: &ShipArgs) -> anyhow::Result<Vec<Sink>> {
         }
     }
     Ok(sinks)
-}
-
-/// Whether the sink has taken everything. Ends with `--once` only.
-fn serve(args: &ShipArgs, sink: &Sink, spool: &Spool) -> bool {
-    // The event before the one that is wanted.
-    let mut from = args.from.map(|at| Acked { seq: at.seq.saturating_sub(1), ..at });
-    let mut pause = FIRST_PAUSE;
-    loop {
-        let done = deliver(sink, spool, from, &mut std::thread::sleep);
-        let took = report(sink, &done);
-        if args.once {
-            return took;
-        }
-        if took {
-            from = None;
-            pause = FIRST_PAUSE;
-            std::thread::sleep(args.interval);
-        } else {
-            std::thread::sleep(own::clock::part_of(pause));
-            pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
-        }
-    }
-}
-
-fn report(sink: &Sink, done: &Result<crate::ship::deliver::Delivered, DeliveryProblem>) -> bool {
-    match done {
-        Ok(delivered) => {
-            info!("sink {}: took {} events, {} dead letters", sink.name, delivered.events, delivered.dead);
-            true
-        }
-        Err(problem) => {
-            warn!("sink {}: not delivered, kept in the spool: {problem}", sink.name);
-            false
-        }
-    }
 }
 
 fn place(text: &str) -> Result<Acked, String> {

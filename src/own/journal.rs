@@ -22,16 +22,17 @@ pub const SOCKET: &str = "/run/systemd/journal/socket";
 /// What the kernel says: `NotFound`, `ConnectionRefused` without a journald.
 pub fn send(socket: &Path, entry: &[u8]) -> io::Result<()> {
     let sender = UnixDatagram::unbound()?;
-    match sender.send_to(entry, socket) {
+    sender.connect(socket)?;
+    match sender.send(entry) {
         Ok(_) => Ok(()),
         Err(error) if matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EMSGSIZE | Errno::ENOBUFS)) => {
-            in_memory_file(&sender, socket, entry)
+            in_memory_file(&sender, entry)
         }
         Err(error) => Err(error),
     }
 }
 
-fn in_memory_file(sender: &UnixDatagram, socket: &Path, entry: &[u8]) -> io::Result<()> {
+fn in_memory_file(sender: &UnixDatagram, entry: &[u8]) -> io::Result<()> {
     let memory = memfd_create("sshproof-journal", MFdFlags::MFD_ALLOW_SEALING | MFdFlags::MFD_CLOEXEC)?;
     let mut file = File::from(memory);
     file.write_all(entry)?;
@@ -40,8 +41,7 @@ fn in_memory_file(sender: &UnixDatagram, socket: &Path, entry: &[u8]) -> io::Res
     fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
     let descriptors: [RawFd; 1] = [file.as_raw_fd()];
     let rights = [ControlMessage::ScmRights(&descriptors)];
-    let address = UnixAddr::new(socket)?;
-    sendmsg(sender.as_raw_fd(), &[IoSlice::new(&[])], &rights, MsgFlags::empty(), Some(&address))?;
+    sendmsg(sender.as_raw_fd(), &[IoSlice::new(&[])], &rights, MsgFlags::empty(), None::<&UnixAddr>)?;
     Ok(())
 }
 

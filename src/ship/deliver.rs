@@ -16,9 +16,6 @@ use crate::model::text::printable;
 use crate::own::{journal, lines, net, spool::Spool};
 use crate::render::event::encode;
 
-/// Bytes that make a batch full.
-const BATCH: usize = 1 << 20;
-
 /// What came of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
@@ -133,7 +130,7 @@ impl Batch {
                     Err(why) => batch.dead.push((event, why)),
                 }
             }
-            if size >= BATCH {
+            if size >= sink.batch {
                 break;
             }
         }

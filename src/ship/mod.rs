@@ -8,6 +8,7 @@ pub mod events;
 pub mod keep;
 pub mod ledger;
 pub mod privacy;
+pub mod serve;
 pub mod sink;
 pub mod syslog;
 pub mod trace;

@@ -19,6 +19,8 @@ pub struct Sink {
     pub encoding: Encoding,
     /// What it is.
     pub kind: SinkKind,
+    /// Bytes that make a delivery full.
+    pub batch: usize,
     /// Pause between two deliveries while there is more to deliver.
     pub pause: Duration,
 }
@@ -112,6 +114,8 @@ struct SyslogEntry {
     enterprise: u32,
     #[serde(default = "longest")]
     longest: usize,
+    #[serde(default = "batch")]
+    batch: usize,
     #[serde(default = "pause", deserialize_with = "duration")]
     pause: Duration,
 }
@@ -165,6 +169,10 @@ const fn timeout() -> Duration {
 /// Five deliveries a second: after an outage a cluster's nodes must not flood the receiver.
 const fn pause() -> Duration {
     Duration::from_millis(200)
+}
+
+const fn batch() -> usize {
+    1 << 20
 }
 
 /// 10 is `authpriv` (RFC 5424, table 1).
@@ -222,12 +230,14 @@ fn sink(entry: Entry) -> Result<Sink, BadSinks> {
                 path: entry.path,
                 rotation: Rotation { bytes: entry.rotate_bytes, keep: entry.rotate_keep },
             },
+            batch: batch(),
             pause: Duration::ZERO,
         },
         Entry::Journald(entry) => Sink {
             name: entry.name,
             encoding: entry.encoding.into(),
             kind: SinkKind::Journald { socket: entry.socket },
+            batch: batch(),
             pause: Duration::ZERO,
         },
         Entry::Syslog(entry) => syslog(entry)?,
@@ -263,6 +273,7 @@ fn syslog(entry: SyslogEntry) -> Result<Sink, BadSinks> {
             enterprise: entry.enterprise,
             longest: entry.longest,
         },
+        batch: entry.batch,
         pause: entry.pause,
     })
 }

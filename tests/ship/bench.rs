@@ -24,22 +24,25 @@ impl Bench {
 
     /// The same; the events tell of these operating systems by turns.
     pub fn with(lengths: &[usize], systems: &[&str]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let spool = Spool::create(&dir.path().join("spool")).unwrap();
+        let mut bench = Self { dir: tempfile::tempdir().unwrap(), events: Vec::new() };
+        bench.append(lengths, systems);
+        bench
+    }
+
+    /// More records.
+    pub fn append(&mut self, lengths: &[usize], systems: &[&str]) {
+        let spool = Spool::create(&self.path("spool")).unwrap();
         let key = NodeKey::new(&[5; 32]);
-        let mut events: Vec<Event> = Vec::new();
         for length in lengths {
-            let first = events.len();
+            let first = self.events.len();
             for _ in 0..*length {
-                let seq = events.len() as u64 + 1;
-                let prev = events.last().map_or_else(|| NOTHING_BEFORE.to_owned(), |event| digest(event).unwrap());
-                events.push(event(&key, seq, prev, systems[events.len() % systems.len()]));
+                let seq = self.events.len() as u64 + 1;
+                let prev = self.events.last().map_or_else(|| NOTHING_BEFORE.to_owned(), |event| digest(event).unwrap());
+                self.events.push(event(&key, seq, prev, systems[self.events.len() % systems.len()]));
             }
-            let name = RecordName { epoch: 7, first: first as u64 + 1, last: events.len() as u64, rank: 0 };
-            let lines: String = encoded(&events[first..], Encoding::Json);
-            spool.write(&name, lines.as_bytes()).unwrap();
+            let name = RecordName { epoch: 7, first: first as u64 + 1, last: self.events.len() as u64, rank: 0 };
+            spool.write(&name, encoded(&self.events[first..], Encoding::Json).as_bytes()).unwrap();
         }
-        Self { dir, events }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

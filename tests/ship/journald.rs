@@ -13,6 +13,7 @@ const SCRIPT: &str = r#"
 set -e
 mount --make-rprivate /
 mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /var/log
 mkdir -p /run/systemd/journal /run/log/journal
 [ -s /etc/machine-id ] || { echo 0123456789abcdef0123456789abcdef > /run/machine-id; mount --bind /run/machine-id /etc/machine-id; }
 /lib/systemd/systemd-journald >/run/said 2>&1 &
@@ -23,9 +24,9 @@ while [ ! -S /run/systemd/journal/socket ]; do
     sleep 0.02
 done
 "$@" >&2
-kill -USR1 $journald
+kill -s RTMIN+1 $journald
 sleep 1
-journalctl --directory=/run/log/journal --all --output=json SYSLOG_IDENTIFIER=sshproof
+journalctl --directory=$(echo /run/log/journal/*) --all --output=json SYSLOG_IDENTIFIER=sshproof
 kill $journald
 "#;
 

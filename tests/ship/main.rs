@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         trial("rsyslog_tls_gets_each_byte", tls, tls::gets_each_byte),
         trial("rsyslog_tls_refusals_keep_the_event", tls, tls::refusals_keep_the_event),
         trial("rsyslog_killed_at_random", rsyslog, random::receiver_killed),
+        trial("rsyslog_that_lost_its_queue_is_found_out", rsyslog, random::lost_queue),
         trial("journald_gets_each_byte", journald, journald::gets_each_byte),
     ])
 }

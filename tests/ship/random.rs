@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::bench::Bench;
+use super::bench::{Bench, wait_until};
 use super::rsyslog::{Rsyslog, sink};
 
 fn setting(name: &str, default: usize) -> usize {
@@ -21,7 +21,11 @@ impl Random {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33 & 0x7fff_ffff % end.max(1)
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % end
+    }
+
+    fn index(&mut self, end: usize) -> usize {
+        usize::try_from(self.below(end as u64)).unwrap()
     }
 }
 
@@ -37,33 +41,24 @@ fn one_round(events: usize, seed: u64) {
     let mut random = Random(seed);
     let mut lengths = Vec::new();
     while lengths.iter().sum::<usize>() < events {
-        lengths.push(1 + usize::try_from(random.below(9)).unwrap());
+        lengths.push(1 + random.index(9));
     }
     let bench = Bench::with(&lengths, &["x", &"long ".repeat(2000)]);
     let mut rsyslog = Rsyslog::tcp(bench.dir.path());
-    let sinks = sink(rsyslog.port, "timeout = \"300ms\"\npause = \"1ms\"");
+    let sinks = sink(rsyslog.port, "timeout = \"300ms\"\npause = \"1ms\"\nbatch = 20000");
     let (mut failures, mut hurts) = (0, 0);
     while !bench.took_all("siem") {
         let mut shipper = bench.command(&sinks).stderr(std::process::Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(random.below(250)));
-        if hurts < 12 {
+        while shipper.try_wait().unwrap().is_none() && hurts < events / 10 {
+            std::thread::sleep(Duration::from_millis(random.below(400)));
             hurts += 1;
-            match random.below(3) {
-                0 => {
-                    rsyslog.signal(Signal::SIGSTOP);
-                    std::thread::sleep(Duration::from_millis(random.below(500)));
-                    rsyslog.signal(Signal::SIGCONT);
-                }
-                1 => {
-                    rsyslog.signal(Signal::SIGKILL);
-                    std::thread::sleep(Duration::from_millis(random.below(100)));
-                    rsyslog = rsyslog.restart();
-                }
-                _ => {
-                    rsyslog.signal(Signal::SIGTERM);
-                    std::thread::sleep(Duration::from_millis(random.below(100)));
-                    rsyslog = rsyslog.restart();
-                }
+            let signal = [Signal::SIGSTOP, Signal::SIGKILL, Signal::SIGKILL, Signal::SIGTERM][random.index(4)];
+            rsyslog.signal(signal);
+            std::thread::sleep(Duration::from_millis(random.below(400)));
+            if signal == Signal::SIGSTOP {
+                rsyslog.signal(Signal::SIGCONT);
+            } else {
+                rsyslog = rsyslog.restart();
             }
         }
         failures += usize::from(!shipper.wait().unwrap().success());
@@ -85,6 +80,35 @@ fn one_round(events: usize, seed: u64) {
         "seed {seed:#x}: {} events, {hurts} blows, {failures} failed deliveries, {again} asked for again",
         lines.len()
     );
+}
+
+/// A receiver that has read everything, so that it counts as delivered, and dies with it in its memory. The next events
+/// show the gap, and what is missing is sent again.
+pub fn lost_queue() {
+    let mut bench = Bench::new(&[2, 3]);
+    let slow = "main_queue(queue.type=\"LinkedList\" queue.dequeueSlowdown=\"5000000\")\nmodule(load=\"imtcp\")";
+    let rsyslog = Rsyslog::start(bench.dir.path(), slow, 0);
+    let sinks = sink(rsyslog.port, "");
+    bench.must_ship(&sinks);
+    assert!(bench.took_all("siem"));
+    rsyslog.signal(Signal::SIGKILL);
+    let before = whole_lines(&rsyslog).len();
+    assert!(before < bench.events.len(), "it was faster than we wanted");
+    drop(rsyslog);
+
+    let rsyslog = Rsyslog::tcp(bench.dir.path());
+    let sinks = sinks
+        .lines()
+        .map(|line| if line.starts_with("port") { format!("port = {}", rsyslog.port) } else { line.to_owned() });
+    let sinks: String = sinks.collect::<Vec<_>>().join("\n");
+    bench.append(&[1], &["x"]);
+    bench.must_ship(&sinks);
+    wait_until("the arrival of the next event", || whole_lines(&rsyslog).len() > before);
+    let missing = first_missing(&bench, &rsyslog).expect("the gap is seen");
+    assert_eq!(missing, before as u64 + 1);
+    let again = bench.command(&sinks).args(["--sink", "siem", "--from", &format!("7:{missing}")]).output().unwrap();
+    assert_eq!(again.status.code(), Some(0), "{again:?}");
+    wait_until("the arrival of what was missing", || first_missing(&bench, &rsyslog).is_none());
 }
 
 /// Lines that the receiver wrote to their end: a killed one may have left half of one.

@@ -58,8 +58,7 @@ impl Rsyslog {
         let child = Command::new("rsyslogd")
             .args(["-n", "-C", "-f"])
             .arg(dir.join("rsyslog.conf"))
-            .arg("-i")
-            .arg(dir.join("pid"))
+            .arg("-iNONE")
             .stdin(Stdio::null())
             .stdout(std::fs::File::create(dir.join("said")).unwrap())
             .stderr(std::fs::File::create(dir.join("complained")).unwrap())
@@ -68,9 +67,15 @@ impl Rsyslog {
         let mut it = Self { child, dir: dir.to_owned(), settings: settings.to_owned(), port };
         wait_until("rsyslogd listening", || {
             assert!(it.child.try_wait().unwrap().is_none(), "{}", it.complaints());
-            read(&port_file).trim().parse::<u16>().is_ok_and(|port| port > 0)
+            // It writes the file only where it chose the port itself.
+            match port {
+                0 => read(&port_file).trim().parse::<u16>().is_ok_and(|port| port > 0),
+                port => std::net::TcpStream::connect(("127.0.0.1", port)).is_ok(),
+            }
         });
-        it.port = read(&port_file).trim().parse().unwrap();
+        if port == 0 {
+            it.port = read(&port_file).trim().parse().unwrap();
+        }
         it
     }
 

@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "the tests do to a state and a spool what befalls them")]
+
 use super::*;
 use crate::model::event::Acked;
 use crate::model::report::{Host, Tool, Usage};
