@@ -9,6 +9,7 @@ pub mod journal;
 pub mod lines;
 pub mod net;
 pub mod output;
+pub mod relp;
 pub mod spool;
 pub mod state;
 pub mod usage;

@@ -66,7 +66,7 @@ impl std::fmt::Display for NetProblem {
 
 impl std::error::Error for NetProblem {}
 
-fn problem<E: std::fmt::Display>(what: &'static str) -> impl Fn(E) -> NetProblem {
+pub(super) fn problem<E: std::fmt::Display>(what: &'static str) -> impl Fn(E) -> NetProblem {
     move |why| NetProblem { what, why: why.to_string() }
 }
 
@@ -114,17 +114,57 @@ fn pem(path: &Path) -> Result<Vec<u8>, NetProblem> {
         .map_err(|error| NetProblem { what: "cannot read", why: format!("{}: {error}", path.display()) })
 }
 
+/// A connection that stands.
+#[derive(Debug)]
+pub(super) struct Link {
+    socket: TcpStream,
+    tls: Option<ClientConnection>,
+}
+
+impl Link {
+    /// Connects, and for TLS sees who is there.
+    pub(super) fn to(peer: &Peer) -> Result<Self, NetProblem> {
+        let mut socket = connect(peer)?;
+        let tls = match &peer.tls {
+            None => None,
+            Some(tls) => Some(handshake(tls, &mut socket)?),
+        };
+        Ok(Self { socket, tls })
+    }
+}
+
+impl Read for Link {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => self.socket.read(bytes),
+            Some(connection) => rustls::Stream::new(connection, &mut self.socket).read(bytes),
+        }
+    }
+}
+
+impl Write for Link {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => self.socket.write(bytes),
+            Some(connection) => rustls::Stream::new(connection, &mut self.socket).write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.tls {
+            None => self.socket.flush(),
+            Some(connection) => rustls::Stream::new(connection, &mut self.socket).flush(),
+        }
+    }
+}
+
 /// Sends `bytes` and waits until `peer` has read them to the end.
 ///
 /// # Errors
 /// If it has not, or if nobody can tell: then they are to be sent again.
 pub fn deliver(peer: &Peer, bytes: &[u8]) -> Result<(), NetProblem> {
     let begun = Instant::now();
-    let mut socket = connect(peer)?;
-    let mut tls = match &peer.tls {
-        None => None,
-        Some(tls) => Some(handshake(tls, &mut socket)?),
-    };
+    let Link { mut socket, mut tls } = Link::to(peer)?;
     // TLS 1.3 lets a client write before the server has looked at its certificate; a refusal takes about a round trip.
     let grace = GRACE.max(begun.elapsed().saturating_mul(2)).min(peer.timeout);
     listen(&mut socket, tls.as_mut(), grace)?;

@@ -9,11 +9,11 @@ use std::time::Duration;
 use tracing::{debug, warn};
 
 use super::keep::Record;
-use super::sink::{Sink, SinkKind};
+use super::sink::{Framing, Sink, SinkKind};
 use super::syslog;
 use crate::model::event::{Acked, Event};
 use crate::model::text::printable;
-use crate::own::{journal, lines, net, spool::Spool};
+use crate::own::{journal, lines, net, relp, spool::Spool};
 use crate::render::event::encode;
 
 /// What came of it.
@@ -143,8 +143,11 @@ fn payload(sink: &Sink, event: &Event) -> Result<Vec<u8>, String> {
     let text = encode(event, sink.encoding).ok_or("it has no form in this encoding")?;
     match &sink.kind {
         SinkKind::File { .. } => Ok((text + "\n").into_bytes()),
-        SinkKind::Syslog { facility, enterprise, longest, .. } => {
-            let frame = syslog::frame(event, &text, *facility, *enterprise);
+        SinkKind::Syslog { framing, facility, enterprise, longest, .. } => {
+            let frame = match framing {
+                Framing::OctetCounted => syslog::frame(event, &text, *facility, *enterprise),
+                Framing::Relp => syslog::message(event, &text, *facility, *enterprise).into_bytes(),
+            };
             if frame.len() > *longest {
                 return Err(format!("its message has {} bytes, `longest` is {longest}", frame.len()));
             }
@@ -168,7 +171,12 @@ fn send(sink: &Sink, payload: &[Vec<u8>]) -> Result<(), String> {
         SinkKind::File { path, rotation } => {
             lines::append(path, &payload.concat(), *rotation).map_err(|error| format!("{}: {error}", path.display()))
         }
-        SinkKind::Syslog { peer, .. } => net::deliver(peer, &payload.concat()).map_err(|problem| problem.to_string()),
+        SinkKind::Syslog { peer, framing: Framing::OctetCounted, .. } => {
+            net::deliver(peer, &payload.concat()).map_err(|problem| problem.to_string())
+        }
+        SinkKind::Syslog { peer, framing: Framing::Relp, .. } => {
+            relp::deliver(peer, payload).map_err(|problem| problem.to_string())
+        }
         SinkKind::Journald { socket } => payload
             .iter()
             .try_for_each(|entry| journal::send(socket, entry))

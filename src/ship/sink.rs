@@ -35,8 +35,10 @@ pub enum SinkKind {
         /// How long it may get.
         rotation: Rotation,
     },
-    /// Syslog, RFC 5424, octet-counted over TCP (RFC 6587) or TLS (RFC 5425).
+    /// Syslog, RFC 5424, octet-counted over TCP (RFC 6587) or TLS (RFC 5425), or acknowledged by RELP.
     Syslog {
+        /// How messages are told apart and acknowledged.
+        framing: Framing,
         /// The receiver.
         peer: Box<Peer>,
         /// Facility, 0 to 23.
@@ -51,6 +53,15 @@ pub enum SinkKind {
         /// Its socket.
         socket: PathBuf,
     },
+}
+
+/// How syslog messages are told apart and acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Their length before them; nothing is acknowledged but that the receiver has read to the end.
+    OctetCounted,
+    /// RELP: each is acknowledged when it is in the receiver's queue.
+    Relp,
 }
 
 /// The file does not say where events go.
@@ -76,6 +87,7 @@ struct Config {
 enum Entry {
     File(FileEntry),
     Syslog(SyslogEntry),
+    Relp(SyslogEntry),
     Journald(JournaldEntry),
 }
 
@@ -240,11 +252,12 @@ fn sink(entry: Entry) -> Result<Sink, BadSinks> {
             batch: batch(),
             pause: Duration::ZERO,
         },
-        Entry::Syslog(entry) => syslog(entry)?,
+        Entry::Syslog(entry) => syslog(entry, Framing::OctetCounted)?,
+        Entry::Relp(entry) => syslog(entry, Framing::Relp)?,
     })
 }
 
-fn syslog(entry: SyslogEntry) -> Result<Sink, BadSinks> {
+fn syslog(entry: SyslogEntry, framing: Framing) -> Result<Sink, BadSinks> {
     let bad = |what: &str| BadSinks(format!("sink `{}`: {what}", entry.name));
     if entry.facility > 23 {
         return Err(bad("a facility is 0 to 23"));
@@ -268,6 +281,7 @@ fn syslog(entry: SyslogEntry) -> Result<Sink, BadSinks> {
         name: entry.name,
         encoding: entry.encoding.into(),
         kind: SinkKind::Syslog {
+            framing,
             peer: Box::new(peer),
             facility: entry.facility,
             enterprise: entry.enterprise,

@@ -1,4 +1,5 @@
-//! One event as a syslog message (RFC 5424) in an octet-counted frame (RFC 6587, section 3.4.1; RFC 5425, section 4.3).
+//! One event as a syslog message (RFC 5424), bare for RELP or in an octet-counted frame (RFC 6587, section 3.4.1; RFC 5425,
+//! section 4.3).
 //!
 //! Names of structured data are lower case, since rsyslog's mmpstrucdata makes them so, and the node's name stands there
 //! too, since a relay may put its own into the header.
@@ -15,8 +16,9 @@ pub fn frame(event: &Event, encoded: &str, facility: u8, enterprise: u32) -> Vec
     frame
 }
 
-/// The message. Without a byte order mark: rsyslog would keep it, and who reads JSON stumbles over it.
-fn message(event: &Event, encoded: &str, facility: u8, enterprise: u32) -> String {
+/// The message that carries `encoded`. Without a byte order mark: rsyslog would keep it, and who reads JSON stumbles over it.
+#[must_use]
+pub fn message(event: &Event, encoded: &str, facility: u8, enterprise: u32) -> String {
     let priority = u32::from(facility).saturating_mul(8).saturating_add(severity(&event.body));
     format!(
         "<{priority}>1 {} {} sshproof - {} {} {encoded}",

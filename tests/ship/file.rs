@@ -76,3 +76,39 @@ pub fn one_dead_sink_holds_up_nobody() {
     assert!(said.contains("sink dead: not delivered, kept in the spool: cannot connect"), "{said}");
     assert!(bench.took_all("disk") && !bench.took_all("dead"));
 }
+
+/// As another user, who is in the spool's group: it delivers, and can change nothing that the scan wrote.
+pub fn needs_no_privileges() {
+    const NOBODY: u32 = 65_534;
+    let mut bench = Bench { dir: tempfile::tempdir().unwrap(), events: Vec::new() };
+    let (spool, out) = (bench.path("spool"), bench.path("out"));
+    for (dir, mode) in [(bench.dir.path(), 0o755), (&spool, 0o750), (&out, 0o700)] {
+        let _ = std::fs::create_dir(dir);
+        std::fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    }
+    std::os::unix::fs::chown(&spool, None, Some(NOBODY)).unwrap();
+    std::os::unix::fs::chown(&out, Some(NOBODY), Some(NOBODY)).unwrap();
+    bench.append(&[2, 2], &["x"]);
+    let plain = bench.command(&sink(&bench).replace("events.json", "out/events.json"));
+    // The program may lie where nobody else may look.
+    let program = bench.path("sshproof");
+    std::fs::copy(plain.get_program(), &program).unwrap();
+    let as_nobody = |command: &[&std::ffi::OsStr]| {
+        let mut setpriv = Command::new("setpriv");
+        setpriv.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--no-new-privs"]);
+        setpriv.args(command).output().unwrap()
+    };
+    let mut command = vec![program.as_os_str()];
+    command.extend(plain.get_args());
+    let output = as_nobody(&command);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(read(&bench.path("out/events.json")), encoded(&bench.events, Encoding::Json));
+    assert!(bench.took_all("disk"));
+    for entry in std::fs::read_dir(bench.path("spool/records")).unwrap() {
+        let path = entry.unwrap().path();
+        assert!(!as_nobody(&["rm".as_ref(), "-f".as_ref(), path.as_os_str()]).status.success());
+        assert!(!as_nobody(&["truncate".as_ref(), "-s0".as_ref(), path.as_os_str()]).status.success());
+    }
+    let stray = bench.path("spool/records/stray");
+    assert!(!as_nobody(&["touch".as_ref(), stray.as_os_str()]).status.success());
+}

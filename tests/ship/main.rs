@@ -19,6 +19,7 @@ mod certificates;
 mod file;
 mod journald;
 mod random;
+mod relp;
 mod rsyslog;
 mod tls;
 
@@ -33,16 +34,25 @@ fn main() -> ExitCode {
         Part::Program("openssl"),
         Part::File("/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so"),
     ];
+    let relp = &[
+        Part::Program("rsyslogd"),
+        Part::Program("openssl"),
+        Part::File("/usr/lib/x86_64-linux-gnu/rsyslog/imrelp.so"),
+    ];
     let journald =
         &[Part::Root, Part::Namespaces, Part::File("/lib/systemd/systemd-journald"), Part::Program("journalctl")];
     run(vec![
         trial("file_gets_every_event", &[], file::gets_every_event),
         trial("file_survives_kills_of_the_shipper", &[Part::Program("strace")], file::survives_kills),
+        trial("shipping_needs_no_privileges", &[Part::Root, Part::Program("setpriv")], file::needs_no_privileges),
         trial("one_dead_sink_holds_up_nobody", &[], file::one_dead_sink_holds_up_nobody),
         trial("what_is_too_long_is_a_dead_letter", rsyslog, rsyslog::too_long_is_a_dead_letter),
         trial("rsyslog_tcp_gets_each_byte", rsyslog, rsyslog::tcp_gets_each_byte),
         trial("rsyslog_tls_gets_each_byte", tls, tls::gets_each_byte),
         trial("rsyslog_tls_refusals_keep_the_event", tls, tls::refusals_keep_the_event),
+        trial("rsyslog_relp_gets_each_byte", relp, relp::gets_each_byte),
+        trial("rsyslog_relp_over_tls", relp, relp::over_tls),
+        trial("relp_takes_nothing_for_granted", &[], relp::takes_nothing_for_granted),
         trial("rsyslog_killed_at_random", rsyslog, random::receiver_killed),
         trial("rsyslog_that_lost_its_queue_is_found_out", rsyslog, random::lost_queue),
         trial("journald_gets_each_byte", journald, journald::gets_each_byte),

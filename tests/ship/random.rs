@@ -86,7 +86,7 @@ fn one_round(events: usize, seed: u64) {
 /// show the gap, and what is missing is sent again.
 pub fn lost_queue() {
     let mut bench = Bench::new(&[2, 3]);
-    let slow = "main_queue(queue.type=\"LinkedList\" queue.dequeueSlowdown=\"5000000\")\nmodule(load=\"imtcp\")";
+    let slow = "main_queue(queue.type=\"LinkedList\" queue.dequeueBatchSize=\"1\" queue.dequeueSlowdown=\"5000000\")\nmodule(load=\"imtcp\")";
     let rsyslog = Rsyslog::start(bench.dir.path(), slow, 0);
     let sinks = sink(rsyslog.port, "");
     bench.must_ship(&sinks);

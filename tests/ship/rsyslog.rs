@@ -37,22 +37,38 @@ impl Rsyslog {
         Self::start(dir, "module(load=\"imtcp\")", 0)
     }
 
+    /// One that takes RELP, with these parameters of `imrelp`'s. It cannot choose a port itself.
+    pub fn relp(dir: &Path, parameters: &str) -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let input =
+            format!("input(type=\"imrelp\" port=\"{free}\" address=\"127.0.0.1\" maxDataSize=\"128k\" {parameters})");
+        Self::listen(dir, "module(load=\"imrelp\")", &input, free)
+    }
+
     /// One whose `imtcp` is loaded by `settings`, on `port`, or on any that is free.
     pub fn start(dir: &Path, settings: &str, port: u16) -> Self {
+        let file = dir.join("port");
+        let input = format!(
+            "input(type=\"imtcp\" port=\"{port}\" address=\"127.0.0.1\" listenPortFileName=\"{}\")",
+            file.display()
+        );
+        Self::listen(dir, settings, &input, port)
+    }
+
+    fn listen(dir: &Path, settings: &str, input: &str, port: u16) -> Self {
         let port_file = dir.join("port");
         let _ = std::fs::remove_file(&port_file);
         let config = format!(
             r#"
             global(workDirectory="{dir}" maxMessageSize="128k")
             {settings}
-            input(type="imtcp" port="{port}" address="127.0.0.1" listenPortFileName="{port_file}")
+            {input}
             template(name="only" type="string" string="%msg%\n")
             template(name="header" type="string" string="%pri% %timereported:::date-rfc3339% %hostname% %app-name% %msgid% %structured-data%\n")
             action(type="omfile" file="{dir}/messages" template="only")
             action(type="omfile" file="{dir}/headers" template="header")
             "#,
             dir = dir.display(),
-            port_file = port_file.display(),
         );
         std::fs::write(dir.join("rsyslog.conf"), config).unwrap();
         let child = Command::new("rsyslogd")

@@ -22,7 +22,7 @@ fn receiver(authority: &Authority, certificate: &str) -> String {
 }
 
 /// What a client of this name says in `ship.toml`; nothing of itself for an empty name.
-fn client(authority: &Authority, ca: &Authority, name: &str) -> String {
+pub fn client(authority: &Authority, ca: &Authority, name: &str) -> String {
     let mut text =
         format!("tls = true\nserver-name = \"loghost\"\ntimeout = \"5s\"\nca = \"{}\"\n", ca.path("ca.pem").display());
     if !name.is_empty() {
@@ -33,7 +33,7 @@ fn client(authority: &Authority, ca: &Authority, name: &str) -> String {
     text
 }
 
-fn authority(bench: &Bench, name: &str) -> Authority {
+pub fn authority(bench: &Bench, name: &str) -> Authority {
     let authority = Authority::new(&bench.path(name));
     for host in ["loghost", "node1", "node2"] {
         authority.issue(host, 2);
