@@ -34,7 +34,7 @@ fn words(trouble: &Trouble) -> String {
         Trouble::Unchained => "does not follow the event before it".to_owned(),
         Trouble::Gap { declared: true, .. } => "missing; the node told that it dropped them".to_owned(),
         Trouble::Gap { declared: false, .. } => "missing".to_owned(),
-        Trouble::Reordered => "came after later events".to_owned(),
+        Trouble::Reordered => "came after later events: sent again, or put into another order".to_owned(),
         Trouble::Repeated => "came again, unchanged: delivered twice or replayed".to_owned(),
         Trouble::OtherKey => "signed with another key than this node's".to_owned(),
         Trouble::SharedKey { with } => {

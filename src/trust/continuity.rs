@@ -37,7 +37,8 @@ pub enum Trouble {
         /// Whether the node itself has told that it dropped them all.
         declared: bool,
     },
-    /// It came after an event of a higher number.
+    /// It came after an event of a higher number: sent again because it was missing, or put into another order on the way.
+    /// What the right order is, the numbers say.
     Reordered,
     /// It came again, unchanged: delivered twice, or replayed. It says nothing new.
     Repeated,
@@ -58,7 +59,7 @@ impl Trouble {
     /// Whether it is a fault, rather than something that ought to be known.
     #[must_use]
     pub const fn is_fault(&self) -> bool {
-        !matches!(self, Self::Repeated | Self::NewEpoch(_) | Self::Gap { declared: true, .. })
+        !matches!(self, Self::Reordered | Self::Repeated | Self::NewEpoch(_) | Self::Gap { declared: true, .. })
     }
 }
 

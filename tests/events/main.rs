@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         trial("cef_comes_back_from_liblognorm", &[Part::Program("lognormalizer")], cef::comes_back),
         trial("nothing_planted_leaves", &[], privacy::nothing_planted_leaves),
         trial("planted_names_are_found_if_they_leave", &[], privacy::the_search_finds),
+        trial("no_name_is_too_long_to_be_told", &[], privacy::no_name_is_too_long),
         trial("every_line_is_one_printable_line", &[], privacy::lines_are_printable),
     ])
 }

@@ -1,6 +1,7 @@
 //! What must not leave the host is planted wherever a report can hold it, and looked for in whatever leaves.
 
 use sshproof::model::event::Event;
+use sshproof::model::{Evidence, RootedPath, Subject};
 use sshproof::render::event::{Encoding, encode};
 
 use super::world;
@@ -46,7 +47,30 @@ pub fn lines_are_printable() {
             let line = encode(&event, encoding).unwrap();
             let raw = line.chars().find(|c| c.is_control() || sshproof::model::text::is_deceptive(*c));
             assert_eq!(raw, None, "{encoding:?}: {line}");
-            assert!(line.len() < 8192, "{encoding:?}: {} bytes, more than a syslog frame may have: {line}", line.len());
+        }
+    }
+}
+
+/// Whoever chooses names must not be able to make an event that no receiver takes.
+pub fn no_name_is_too_long() {
+    let mut report = world::report();
+    let long = |byte: u8| RootedPath::new([b"/".as_slice(), &vec![byte; 4000]].concat()).unwrap();
+    let text = "\\\\".repeat(4000);
+    for result in &mut report.results {
+        result.findings.truncate(10);
+    }
+    for finding in report.results.iter_mut().flat_map(|result| &mut result.findings) {
+        finding.subject = Subject::file(&long(0xff));
+        let symbol = |byte| Evidence::Symbol { path: long(byte), name: text.clone(), detail: text.clone() };
+        finding.evidence = (1..51).map(symbol).collect();
+    }
+    let events = world::scan(&report, &mut world::ledger(), None);
+    assert!(events.len() > 50);
+    for event in events {
+        for encoding in Encoding::ALL {
+            let line = encode(&event, encoding).unwrap();
+            let frame = sshproof::ship::syslog::frame(&event, &line, 10, 32473);
+            assert!(frame.len() <= 8192, "{encoding:?}: {} bytes: {line}", frame.len());
         }
     }
 }
