@@ -196,10 +196,10 @@ impl Files for Root {
         let name = String::from_utf8_lossy(path.file_name()).into_owned();
         let module = text.starts_with(&format!("{MODULES}/pam_")) && !self.missing.contains(&name);
         let seed = self.enrolled.iter().any(|user| text == format!("/home/{user}/.google_authenticator"));
-        let directory = text == MODULES || matches!(self.texts.names(path), Names::Listed(_));
+        let directory = || text == MODULES || matches!(self.texts.names(path), Names::Listed(_));
         let kind = if module || seed || self.texts.0.contains_key(path) {
             FileKind::Regular
-        } else if directory {
+        } else if directory() {
             FileKind::Directory
         } else {
             return Ok(None);

@@ -35,6 +35,13 @@ impl Root {
         root
     }
 
+    /// openssh-server with the modules of both kinds of one-time codes, nothing configured.
+    pub fn with_otp_modules() -> Self {
+        let mut packages = PACKAGES.to_vec();
+        packages.push("libpam-oath");
+        Self::copy_of(&kept(&key(&packages), sources(), &packages))
+    }
+
     /// openssh-server of another release of the distribution, from the same archive.
     pub fn of_release(release: &str) -> Self {
         Self::copy_of(release_base(release).as_path())
@@ -212,11 +219,13 @@ pub fn scratch() -> PathBuf {
 /// The root that all others are copies of, built once for a list of packages and sources.
 fn base() -> &'static Path {
     static BASE: OnceLock<PathBuf> = OnceLock::new();
-    BASE.get_or_init(|| {
-        let key = Sha256::digest(format!("{PACKAGES:?}\n{}", sources()));
-        let name: String = key.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        kept(&name, sources(), PACKAGES)
-    })
+    BASE.get_or_init(|| kept(&key(PACKAGES), sources(), PACKAGES))
+}
+
+/// A name for what is made of these packages and this machine's sources.
+fn key(packages: &[&str]) -> String {
+    let key = Sha256::digest(format!("{packages:?}\n{}", sources()));
+    key.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The same of another release, with openssh alone.

@@ -139,8 +139,8 @@ fn arguments(keyword: &Keyword, text: &[u8], at: usize, dialect: Dialect) -> Res
     let mut words = Vec::new();
     while let Some(word) = next() {
         if word.text.is_empty() {
-            // An empty word ends the list, and then nothing may follow.
-            if next().is_some_and(|word| !word.text.is_empty()) {
+            // An empty word ends the list, and then nothing may follow but behind file names.
+            if keyword.kind != Kind::Files && next().is_some_and(|word| !word.text.is_empty()) {
                 return Err("garbage at end of line");
             }
             break;

@@ -101,7 +101,7 @@ pub fn parse(other: Other, args: &[Word], rest: &[u8], at: usize, dialect: Diale
         }
         // Whether the command is missing is for those to say who know whether the line counts.
         Other::Subsystem => args.len(),
-        Other::MaxStartups => valid(is_max_startups(text))?,
+        Other::MaxStartups => valid(is_max_startups(text, dialect))?,
         Other::Limit => valid(text == b"none" || value::integer(text).is_some())?,
         Other::NetBlock => valid(match numbers(text).as_slice() {
             [four] => (0..=32).contains(four),
@@ -121,6 +121,10 @@ pub fn parse(other: Other, args: &[Word], rest: &[u8], at: usize, dialect: Diale
             Ok(_) => 1,
             Err(message) => return refuse(first.at, &message),
         },
+        // A quoted last word left an empty one behind it, which is no class of service.
+        Other::Service if args.len() == 1 && rest.ends_with(b"\"") && !dialect.at_least(8, 7) => {
+            return refuse(first.at, "the second value is empty");
+        }
         Other::Service => {
             for word in args.iter().take(2) {
                 if !is_service(&word.text, dialect) {
@@ -250,10 +254,12 @@ fn numbers(text: &[u8]) -> Vec<i32> {
     found
 }
 
-fn is_max_startups(text: &[u8]) -> bool {
+fn is_max_startups(text: &[u8], dialect: Dialect) -> bool {
+    // Up to 8.4 nobody minded a negative number.
+    let positive = |number: &i32| *number > 0 || !dialect.at_least(8, 5);
     match numbers(text).as_slice() {
-        [begin, rate, full] => begin <= full && (1..=100).contains(rate) && *begin > 0 && *full > 0,
-        [begin] => *begin > 0,
+        [begin, rate, full] => begin <= full && (1..=100).contains(rate) && positive(begin) && positive(full),
+        [begin] => positive(begin),
         _ => false,
     }
 }

@@ -44,23 +44,24 @@ pub struct Item {
 /// beyond that point.
 #[must_use]
 pub fn items(list: &[u8]) -> (Vec<Item>, bool) {
-    let mut items = Vec::new();
-    if list.is_empty() {
-        return (items, false);
-    }
+    let mut too_long = false;
+    let items =
+        parts(list, &mut too_long).map(|(negated, pattern)| Item { negated, pattern: pattern.to_vec() }).collect();
+    (items, too_long)
+}
+
+/// The same without a copy: whether each is negated, and the pattern.
+fn parts<'l>(list: &'l [u8], too_long: &mut bool) -> impl Iterator<Item = (bool, &'l [u8])> {
     // A comma at the very end opens no further pattern.
-    let list = list.strip_suffix(b",").unwrap_or(list);
-    for part in list.split(|byte| *byte == b',') {
+    let inner = list.strip_suffix(b",").unwrap_or(list);
+    inner.split(|byte| *byte == b',').filter(|_| !list.is_empty()).map_while(|part| {
         let (negated, pattern) = match part.split_first() {
             Some((b'!', rest)) => (true, rest),
             _ => (false, part),
         };
-        if pattern.len() >= MAX_ITEM {
-            return (items, true);
-        }
-        items.push(Item { negated, pattern: pattern.to_vec() });
-    }
-    (items, false)
+        *too_long = pattern.len() >= MAX_ITEM;
+        (!*too_long).then_some((negated, pattern))
+    })
 }
 
 /// What a list says of a string.
@@ -77,11 +78,11 @@ pub enum Answer {
 /// What `list` says of `string` (`match_pattern_list`).
 #[must_use]
 pub fn list(string: &[u8], list: &[u8]) -> Answer {
-    let (items, too_long) = items(list);
+    let mut too_long = false;
     let mut answer = Answer::No;
-    for item in &items {
-        if matches(string, &item.pattern) {
-            if item.negated {
+    for (negated, pattern) in parts(list, &mut too_long) {
+        if matches(string, pattern) {
+            if negated {
                 return Answer::Never;
             }
             answer = Answer::Yes;

@@ -230,6 +230,10 @@ impl Pass<'_> {
     fn set_methods(&mut self, words: &[Vec<u8>], origin: Origin, active: bool) {
         let strict = self.config.dialect.at_least(9, 8);
         let kept = self.outcome.settings.get("authenticationmethods").map_or(0, |setting| setting.words.len());
+        // Before 8.7 a line behind one that counted was not looked at.
+        if kept > 0 && !self.config.dialect.at_least(8, 7) {
+            return;
+        }
         let keep = kept == 0 && active;
         let mut any = false;
         for (index, word) in words.iter().enumerate() {
