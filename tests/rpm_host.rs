@@ -160,11 +160,8 @@ fn index_without_owner() {
 fn as_rpm_verify() {
     let host = Host::build(Key::vendor());
     let library = |name: &str| {
-        let all = host.libraries.iter().map(|path| path.to_str().unwrap());
-        all.filter(|path| path.contains(name))
-            .next()
-            .unwrap_or_else(|| panic!("{name}: {:?}", host.libraries))
-            .to_owned()
+        let mut all = host.libraries.iter().map(|path| path.to_str().unwrap());
+        all.find(|path| path.contains(name)).unwrap_or_else(|| panic!("{name}: {:?}", host.libraries)).to_owned()
     };
     host.alter("usr/sbin/sshd");
     host.alter(&library("libcrypto"));

@@ -25,15 +25,18 @@ pub struct PagedFile {
 }
 
 impl PagedFile {
-    /// Opens the regular file at `path`.
+    /// Opens the regular file at `path`, if it has at most `limit` bytes: one full of holes is as large as it likes.
     ///
     /// # Errors
     /// As [`ReadProblem`] says.
-    pub fn open(root: &Root, path: &RootedPath) -> Result<Self, ReadProblem> {
+    pub fn open(root: &Root, path: &RootedPath, limit: u64) -> Result<Self, ReadProblem> {
         let fd = root.open_file(path)?;
         let meta = meta(&fstat(&fd).map_err(ReadProblem::Os)?);
         if meta.kind != FileKind::Regular {
             return Err(ReadProblem::NotRegular(meta.kind));
+        }
+        if meta.size > limit {
+            return Err(ReadProblem::TooLarge { size: meta.size, limit });
         }
         Ok(Self { fd, meta, kept: RefCell::default(), bytes_read: Cell::new(0) })
     }

@@ -174,7 +174,7 @@ pub struct File {
     pub sha256: Option<Digest>,
     /// In bytes.
     pub size: u64,
-    /// `name version` of its package; absent for unowned files.
+    /// `name version` of its package, for rpm `name-version-release.arch`; absent for unowned files.
     pub package: Option<String>,
     /// How much stands behind it.
     pub trust: Trust,

@@ -9,13 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use log::committed;
 use record::{Record, varint};
 
-use crate::formats::rpm::{DatabaseProblem, Each, MAX_BLOB, Read};
+use crate::formats::rpm::{Budget, DatabaseProblem, Each, MAX_BLOB, Read};
 
 const MAGIC: &[u8] = b"SQLite format 3\0";
 const INTERIOR_INDEX: u8 = 2;
 const INTERIOR_TABLE: u8 = 5;
 const LEAF_INDEX: u8 = 10;
 const LEAF_TABLE: u8 = 13;
+/// Rows that an index may name for one file name; the most frequent, such as `README`, have one in each package.
+const MAX_ROWS: usize = 100_000;
 /// Levels of a b-tree; with 512-byte pages twenty levels hold more rows than there are numbers for.
 const MAX_DEPTH: usize = 20;
 
@@ -53,6 +55,8 @@ pub struct Database<'a> {
     /// First pages of the trees that rpm's schema (lib/backend/sqlite.cc) names; the index may be missing.
     packages: u32,
     basenames: Option<(u32, u32)>,
+    /// Bytes of headers that may still be handed out.
+    budget: Budget,
 }
 
 impl<'a> Database<'a> {
@@ -94,8 +98,17 @@ impl<'a> Database<'a> {
             return Err(problem("its write-ahead log is of another page size"));
         }
         let newer = newer.map(|log| log.pages).unwrap_or_default();
-        let mut database =
-            Self { read, log, page_size, usable, newer, seen: BTreeSet::new(), packages: 0, basenames: None };
+        let mut database = Self {
+            read,
+            log,
+            page_size,
+            usable,
+            newer,
+            seen: BTreeSet::new(),
+            packages: 0,
+            basenames: None,
+            budget: Budget::new(),
+        };
         database.read_schema()?;
         Ok(database)
     }
@@ -150,7 +163,9 @@ impl<'a> Database<'a> {
     /// At the first structure that is damaged.
     pub fn package(&mut self, number: u64) -> Result<Option<Vec<u8>>, DatabaseProblem> {
         let payload = self.row(self.packages, number)?;
-        Ok(payload.and_then(|payload| Some(Record::parse(&payload)?.blob(1)?.to_vec())))
+        let blob = payload.and_then(|payload| Some(Record::parse(&payload)?.blob(1)?.to_vec()));
+        self.budget.take(blob.as_ref().map_or(0, Vec::len), 0)?;
+        Ok(blob)
     }
 
     fn offset(&self, page: u32) -> u64 {
@@ -281,6 +296,9 @@ impl<'a> Database<'a> {
                 let order = record.text(0).or_else(|| record.blob(0)).unwrap_or_default().cmp(key);
                 if order.is_eq() {
                     rows.extend(record.last());
+                    if rows.len() > MAX_ROWS {
+                        return Err(problem("an index names too many rows for one key"));
+                    }
                 }
                 if interior && order.is_ge() {
                     // What lies before this entry is not greater than it.

@@ -43,6 +43,9 @@ impl Form {
     }
 }
 
+/// The largest database that is read, in bytes; one of 5,000 packages has some 500 MB.
+const LIMIT: u64 = 4 << 30;
+
 /// An open database.
 pub(super) struct OpenDatabase {
     form: Form,
@@ -54,7 +57,7 @@ pub(super) struct OpenDatabase {
 impl OpenDatabase {
     /// Opens it; `None`, with a gap, if that fails.
     pub(super) fn open(root: &Root, form: Form, path: &RootedPath, out: &mut Out) -> Option<Self> {
-        let mut open = |path: &RootedPath| match PagedFile::open(root, path) {
+        let mut open = |path: &RootedPath| match PagedFile::open(root, path, LIMIT) {
             Ok(file) => Some(file),
             Err(ReadProblem::Path(PathProblem::Missing)) => None,
             Err(problem) => {
@@ -74,22 +77,23 @@ impl OpenDatabase {
         &self.path
     }
 
-    /// The headers that the index names for files of these names; `None` where we read no index.
-    pub(super) fn hinted(&self, names: &BTreeSet<&[u8]>) -> Result<Option<Vec<Vec<u8>>>, DatabaseProblem> {
+    /// Calls `each` with the headers that the index names for files of these names; `false` where we read no index.
+    pub(super) fn hinted(&self, names: &BTreeSet<&[u8]>, each: Each<'_>) -> Result<bool, DatabaseProblem> {
         if self.form != Form::Sqlite {
-            return Ok(None);
+            return Ok(false);
         }
         self.with_sqlite(|database| {
             let mut numbers = BTreeSet::new();
             for name in names {
-                let Some(hints) = database.hints(name)? else { return Ok(None) };
+                let Some(hints) = database.hints(name)? else { return Ok(false) };
                 numbers.extend(hints);
             }
-            let mut blobs = Vec::new();
             for number in numbers {
-                blobs.extend(database.package(number)?);
+                if let Some(blob) = database.package(number)? {
+                    each(blob);
+                }
             }
-            Ok(Some(blobs))
+            Ok(true)
         })
     }
 

@@ -85,13 +85,14 @@ struct Search<'a> {
 impl Search<'_> {
     fn run(&mut self, out: &mut Out) {
         let names: BTreeSet<&[u8]> = self.asked.paths().map(RootedPath::file_name).collect();
-        match self.database.hinted(&names) {
-            Ok(Some(blobs)) => {
-                for blob in blobs {
-                    self.look_into(&blob, &names, out);
-                }
-            }
-            Ok(None) => return self.read_all(&names, out),
+        let database = self.database;
+        let hinted = database.hinted(&names, &mut |blob| {
+            self.look_into(&blob, &names, out);
+            true
+        });
+        match hinted {
+            Ok(true) => {}
+            Ok(false) => return self.read_all(&names, out),
             Err(problem) => {
                 let before = self.problems.len();
                 self.read_all(&names, out);

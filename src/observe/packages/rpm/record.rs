@@ -1,5 +1,7 @@
 //! What one header says of the files asked for, as facts.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use super::super::out::Out;
 use crate::facts::package::{Attributes, Package, PackageSystem, Record, RecordKind, Seal, Sealed};
 use crate::formats::rpm::files::{
@@ -56,15 +58,15 @@ fn version(header: &Header<'_>) -> String {
 
 fn seal(header: &Header<'_>, keyring: &Keyring) -> Seal {
     let signed = header.signed();
+    let unknown = |outcome| Checked { version: 0, hash: Hash::Other, created: None, issuer: String::new(), outcome };
+    let check = |packets: &Vec<u8>| {
+        // A signature that makes the library fail is one that could not be checked, no more.
+        catch_unwind(AssertUnwindSafe(|| keyring.check(&signed, packets)))
+            .unwrap_or_else(|_| vec![unknown(Outcome::Unsupported("a signature that our library fails on".to_owned()))])
+    };
     let signatures = match signature::packets(header) {
-        Ok(packets) => packets.iter().flat_map(|packets| keyring.check(&signed, packets)).collect(),
-        Err(tag) => vec![Checked {
-            version: 0,
-            hash: Hash::Other,
-            created: None,
-            issuer: String::new(),
-            outcome: Outcome::Malformed(format!("tag {tag} holds no signature")),
-        }],
+        Ok(packets) => packets.iter().flat_map(check).collect(),
+        Err(tag) => vec![unknown(Outcome::Malformed(format!("tag {tag} holds no signature")))],
     };
     Seal {
         what: Sealed::RpmHeader,
