@@ -218,7 +218,7 @@ fn packets(bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
         } else {
             match rest[1] {
                 short @ 0..192 => (first & 63, 2, usize::from(short)),
-                long => (first & 63, 3, (usize::from(long) - 192 << 8) + usize::from(rest[2]) + 192),
+                long => (first & 63, 3, ((usize::from(long) - 192) << 8) + usize::from(rest[2]) + 192),
             }
         };
         packets.push((tag, rest[..head + length].to_vec()));

@@ -22,6 +22,7 @@ use rpm_host::{Host, Key};
 use sshproof::formats::rpm::tag;
 use sshproof::model::report::{LinkKind, Report, Trust};
 use sshproof::model::{Check, Severity, Subject, Verdict};
+use sshproof::render::{Format, Style, render};
 
 const PARTS: &[Part] = &[
     Part::Root,
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         trial("signed_by_a_stranger", PARTS, stranger),
         trial("signed_by_a_key_that_is_not_for_the_base", PARTS, not_base),
         trial("unsigned_values_hide_signed_ones", PARTS, shadowed),
+        trial("a_planted_header_does_not_outweigh_the_signed_one", PARTS, planted),
         trial("an_index_without_the_owner", PARTS, index_without_owner),
         trial("verdicts_are_those_of_rpm_verify", PARTS, as_rpm_verify),
     ])
@@ -60,6 +62,12 @@ fn clean() {
     let signature = sshd.chain.iter().find(|link| link.link == LinkKind::Signature).unwrap();
     assert!(signature.ok && signature.by.contains(&host.key.fingerprint), "{signature:?}");
     assert_eq!(host.rpm_verify(), BTreeMap::new());
+    // What an operator reads of it.
+    let text = String::from_utf8(render(&report, Format::Human, Style::PLAIN).unwrap()).unwrap();
+    let text = text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    let chain = format!("signed by Test Distribution <keys@example.org> (key {}, SHA-", host.key.fingerprint);
+    assert!(text.contains(&chain), "{text}");
+    assert!(text.contains("trust floor vendor-signed (the distributor's signatures)"), "{text}");
 }
 
 /// The same host without the key file: the pinned key is named, and the answer is that there is none.
@@ -143,6 +151,27 @@ fn shadowed() {
             ("openssh-server-9.2p1-1.noarch", "provenance/header-shadowed"),
         ],
     );
+}
+
+/// A second header of the same name, version and architecture that records the altered server, beside the genuine one: it
+/// has no part in that one's signature, and what nobody signed does not outweigh what the distributor did.
+fn planted() {
+    // Before and after the genuine one in the order of reading.
+    plant_at(1000);
+    plant_at(0);
+}
+
+fn plant_at(number: u32) {
+    let host = Host::build(Key::vendor());
+    let digest = host.alter("usr/sbin/sshd");
+    host.plant("openssh-server", number, |header| {
+        header.replace_digest("/usr/sbin/sshd", &digest);
+        header.dribbles.retain(|(tag, ..)| !SIGNATURE_TAGS.contains(tag));
+    });
+    let found = findings(&host.scan());
+    assert_eq!(found.get("/usr/sbin/sshd").map(String::as_str), Some("provenance/digest-mismatch"), "{found:?}");
+    let stripped = found.iter().filter(|(_, code)| *code == "provenance/signature-stripped").count();
+    assert_eq!((stripped, found.len()), (1, 2), "{found:?}");
 }
 
 /// The index no longer names the server's owner, or names another package: all headers are read.

@@ -190,6 +190,20 @@ impl Host {
         panic!("{name} is not installed");
     }
 
+    /// Adds an altered copy of the header of the package `name` under this number, in the index too.
+    pub fn plant(&self, name: &str, number: u32, change: impl FnOnce(&mut Header)) {
+        let rows = self.sqlite("SELECT hnum, hex(blob) FROM Packages;");
+        let headers = rows.lines().map(|row| row.split_once('|').unwrap());
+        let mut headers = headers.map(|(own, hex)| (own.to_owned(), Header::parse(&text::unhex(hex).unwrap())));
+        let (own, mut header) = headers.find(|(_, header)| header.name() == name).unwrap();
+        change(&mut header);
+        let blob = text::hex(&header.blob());
+        self.sqlite(&format!(
+            "INSERT INTO Packages(hnum, blob) VALUES ({number}, x'{blob}'); \
+             INSERT INTO Basenames SELECT key, {number}, idx FROM Basenames WHERE hnum = {own};"
+        ));
+    }
+
     /// What SQLite's own shell answers about the database.
     pub fn sqlite(&self, sql: &str) -> String {
         let mut child = Command::new("sqlite3")

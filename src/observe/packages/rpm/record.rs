@@ -23,15 +23,16 @@ pub(super) fn write(
     source: &RootedPath,
     out: &mut Out,
 ) {
-    let key = key(header);
     let text = |tag| header.string(tag).map(escape).unwrap_or_default();
+    let seal = seal(header, keyring);
+    let key = unused_key(key(header), &seal, out);
     out.facts.packages.entry(key.clone()).or_insert_with(|| Package {
         system: PackageSystem::Rpm,
         name: text(tag::NAME),
         version: version(header),
         architecture: text(tag::ARCH),
         status: String::new(),
-        seal: Some(seal(header, keyring)),
+        seal: Some(seal),
     });
     for (real, file) in claims {
         let record = record(&key, file, source);
@@ -39,6 +40,17 @@ pub(super) fn write(
         if !records.contains(&record) {
             records.push(record);
         }
+    }
+}
+
+/// `key`, or, where another header bears it already, one of this header's own: whoever plants a second header with the
+/// name of a signed one must not have the first one's signature count for it.
+fn unused_key(key: String, seal: &Seal, out: &Out) -> String {
+    let is_other = |package: &Package| package.seal.as_ref().is_none_or(|known| known.digest != seal.digest);
+    if out.facts.packages.get(&key).is_some_and(is_other) {
+        format!("{key} (header {})", seal.digest.hex())
+    } else {
+        key
     }
 }
 
