@@ -12,7 +12,7 @@ use crate::checks::connection::{self, Asked, Paths, Values};
 use crate::facts::{Facts, RootFacts, ServerFacts};
 use crate::model::report::{Login, Proof};
 use crate::observe::Request;
-use crate::render::{json, login};
+use crate::render::{json, login, login_svg};
 use crate::{checks, observe};
 
 /// Arguments of `login`.
@@ -89,6 +89,8 @@ enum LoginFormat {
     Human,
     /// One document
     Json,
+    /// A drawing of the ways in, of `login paths` only
+    Svg,
 }
 
 /// Answers. Exit 0 if proved (or shown whole), 1 if refuted, 2 if it could not be told.
@@ -122,7 +124,11 @@ fn paths(args: &ProveArgs) -> anyhow::Result<ExitCode> {
     let facts = observe(&args.which)?;
     let servers = servers(&facts, &args.which)?;
     let found: Vec<Paths> = servers.iter().map(|(root, server)| connection::paths(root, server, &policy)).collect();
-    show(&args.which, &found, |style| login::paths(&found, style))?;
+    if args.which.format == LoginFormat::Svg {
+        output::write(None, login_svg::paths(&found, &policy.login).as_bytes())?;
+    } else {
+        show(&args.which, &found, |style| login::paths(&found, style))?;
+    }
     let whole = found.iter().all(|paths| paths.unknowns.is_empty() && paths.paths.iter().all(|path| !path.uncertain));
     Ok(ExitCode::from(if whole { exit::PASS } else { exit::INCONCLUSIVE }))
 }
@@ -175,6 +181,7 @@ fn show<T: Serialize>(
 ) -> anyhow::Result<()> {
     let bytes = match which.format {
         LoginFormat::Human => human(screen::stdout()).into_bytes(),
+        LoginFormat::Svg => bail!("only `login paths` can be drawn"),
         LoginFormat::Json => json::pretty(value).context("cannot write the answer as JSON")?,
     };
     output::write(None, &bytes)

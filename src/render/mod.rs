@@ -9,6 +9,7 @@ pub mod human;
 pub mod inspect;
 pub mod json;
 pub mod login;
+pub mod login_svg;
 pub mod ndjson;
 pub mod page;
 pub mod sarif;

@@ -1,0 +1,238 @@
+//! The ways into each server as a picture: one row a way, weakest first, from the client on the left past each method to
+//! what it has proved on the right. Red falls short of policy, green does not, amber could not be told.
+//!
+//! Plain SVG 1.1 without scripts, fonts or anything from elsewhere: it may stand in a report that is mailed.
+
+use std::fmt::Write as _;
+
+use crate::checks::connection::{Path, Paths};
+use crate::policy::{FactorCount, LoginPolicy};
+
+/// One drawing of all servers, each with a heading.
+#[must_use]
+pub fn paths(servers: &[Paths], policy: &LoginPolicy) -> String {
+    let mut canvas = Canvas { body: String::new(), y: MARGIN };
+    for server in servers {
+        canvas.server(server, policy);
+    }
+    let height = canvas.y + MARGIN;
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\" \
+         font-family=\"DejaVu Sans, Verdana, sans-serif\" font-size=\"14\">\n\
+         <title>Ways to log in</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n{}</svg>\n",
+        canvas.body
+    )
+}
+
+/// In pixels.
+const WIDTH: u32 = 1180;
+const MARGIN: u32 = 24;
+/// Where the chain of methods begins, and where the result stands.
+const CHAIN: u32 = 250;
+const RESULT: u32 = 960;
+/// Of a box; and of a line of small print.
+const BOX: u32 = 40;
+const LINE: u32 = 17;
+/// Width of a letter, generously, in ordinary and in small print.
+const LETTER: u32 = 9;
+/// Ways drawn of one server, and deciding lines of one way; the number of others is written.
+const MOST_WAYS: usize = 16;
+const MOST_LINES: usize = 6;
+
+struct Canvas {
+    body: String,
+    /// Where the next thing goes.
+    y: u32,
+}
+
+/// What a way comes to.
+#[derive(Clone, Copy)]
+enum Result {
+    Enough,
+    Short,
+    Unknown,
+}
+
+impl Result {
+    /// Of the line, and of the area.
+    const fn colours(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Enough => ("#1b7f3b", "#e6f4ea"),
+            Self::Short => ("#b3261e", "#fce8e6"),
+            Self::Unknown => ("#9a6700", "#fff4d6"),
+        }
+    }
+}
+
+impl Canvas {
+    fn server(&mut self, server: &Paths, policy: &LoginPolicy) {
+        self.y += 20;
+        self.text(MARGIN, self.y, "font-size=\"20\" font-weight=\"bold\" fill=\"#1f2328\"", &server.server);
+        self.y += 22;
+        let counted = match policy.count {
+            FactorCount::Authenticators => "authenticators",
+            FactorCount::Categories => "categories",
+        };
+        let ways = server.paths.len();
+        let note = format!("{ways} ways in, weakest first; policy demands {} {counted}", policy.factors);
+        self.text(MARGIN, self.y, "fill=\"#57606a\"", &note);
+        self.y += 18;
+        for path in server.paths.iter().take(MOST_WAYS) {
+            self.way(path, policy, counted);
+        }
+        if ways > MOST_WAYS {
+            self.y += 20;
+            self.text(MARGIN, self.y, "fill=\"#57606a\"", &format!("{} more ways are not drawn", ways - MOST_WAYS));
+        }
+        for reason in &server.unknowns {
+            self.y += 22;
+            self.text(MARGIN, self.y, "fill=\"#9a6700\"", &cut(&format!("unknown: {reason}"), WIDTH - 2 * MARGIN));
+        }
+        self.y += 16;
+    }
+
+    fn way(&mut self, path: &Path, policy: &LoginPolicy, counted: &str) {
+        let count = match policy.count {
+            FactorCount::Authenticators => path.authenticators,
+            FactorCount::Categories => path.categories,
+        };
+        let enough = u32::try_from(count).is_ok_and(|count| count >= policy.factors);
+        let result = match (path.uncertain, enough) {
+            (_, true) => Result::Enough,
+            (true, false) => Result::Unknown,
+            (false, false) => Result::Short,
+        };
+        let (stroke, fill) = result.colours();
+        let who = wrapped(&path.region, CHAIN - MARGIN - 44);
+        let lines = path.decided_by.len().min(MOST_LINES) + usize::from(path.decided_by.len() > MOST_LINES);
+        let lines = u32::try_from(lines.max(1)).unwrap_or(1);
+        let height = (BOX + 26 + lines * LINE + 10).max(u32::try_from(who.len()).unwrap_or(1) * LINE + 24);
+        let (top, middle) = (self.y, self.y + 12 + BOX / 2);
+        let _ = writeln!(
+            self.body,
+            "<rect x=\"{MARGIN}\" y=\"{top}\" width=\"{}\" height=\"{height}\" rx=\"8\" fill=\"{fill}\" stroke=\"{stroke}\"/>",
+            WIDTH - 2 * MARGIN
+        );
+        for (index, line) in who.iter().enumerate() {
+            let y = top + 26 + u32::try_from(index).unwrap_or(0) * LINE;
+            self.text(MARGIN + 14, y, "fill=\"#1f2328\"", line);
+        }
+        let mut x = CHAIN;
+        for method in &path.methods {
+            let width = wide(method) + 28;
+            self.arrow(x - 34, x - 4, middle, stroke);
+            self.boxed(x, middle, width, ("#ffffff", "#57606a"), method);
+            x += width + 38;
+        }
+        self.arrow(x - 34, (RESULT - 8).max(x - 4), middle, stroke);
+        let verdict = match result {
+            Result::Enough => "enough",
+            Result::Short => "falls short",
+            Result::Unknown => "could not be told",
+        };
+        let bold = format!("font-weight=\"bold\" fill=\"{stroke}\"");
+        self.text(RESULT, middle - 4, &bold, &format!("{count} of {} {counted}", policy.factors));
+        self.text(RESULT, middle + 14, &bold, verdict);
+        // What was proved stands under the chain, and under that what decided it.
+        let mut y = middle + BOX / 2 + 18;
+        let proved = if path.factors.is_empty() { "nothing at all".to_owned() } else { path.factors.join(" + ") };
+        self.text(CHAIN, y, &bold, &cut(&format!("proves {proved}"), WIDTH - CHAIN - MARGIN - 8));
+        for line in path.decided_by.iter().take(MOST_LINES) {
+            y += LINE;
+            let line = line.replace("\\x09", " ");
+            self.text(CHAIN, y, SMALL, &cut(&line, WIDTH - CHAIN - MARGIN - 8));
+        }
+        if path.decided_by.len() > MOST_LINES {
+            y += LINE;
+            self.text(CHAIN, y, SMALL, &format!("and {} more lines", path.decided_by.len() - MOST_LINES));
+        }
+        self.y = top + height + 14;
+    }
+
+    fn boxed(&mut self, x: u32, middle: u32, width: u32, (fill, stroke): (&str, &str), text: &str) {
+        let top = middle - BOX / 2;
+        let _ = writeln!(
+            self.body,
+            "<rect x=\"{x}\" y=\"{top}\" width=\"{width}\" height=\"{BOX}\" rx=\"6\" fill=\"{fill}\" stroke=\"{stroke}\"/>"
+        );
+        self.text(x + 14, middle + 5, "fill=\"#1f2328\"", text);
+    }
+
+    fn arrow(&mut self, from: u32, to: u32, y: u32, colour: &str) {
+        let head = to.saturating_sub(8);
+        let (upper, lower) = (y - 5, y + 5);
+        let _ = writeln!(
+            self.body,
+            "<path d=\"M{from} {y} H{head}\" stroke=\"{colour}\" stroke-width=\"2\" fill=\"none\"/>\
+             <path d=\"M{head} {upper} L{to} {y} L{head} {lower} Z\" fill=\"{colour}\"/>"
+        );
+    }
+
+    fn text(&mut self, x: u32, y: u32, style: &str, text: &str) {
+        let _ = writeln!(self.body, "<text x=\"{x}\" y=\"{y}\" {style}>{}</text>", escaped(text));
+    }
+}
+
+const SMALL: &str = "fill=\"#57606a\" font-size=\"12\" font-family=\"DejaVu Sans Mono, monospace\"";
+
+fn wide(text: &str) -> u32 {
+    u32::try_from(text.chars().count()).unwrap_or(u32::MAX / 100).saturating_mul(LETTER)
+}
+
+/// As much of the text as fits, an ellipsis where it does not.
+fn cut(text: &str, width: u32) -> String {
+    let most = usize::try_from(width * 10 / (LETTER * 9)).unwrap_or(usize::MAX);
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// The text in lines that fit, cut at blanks; four at most.
+fn wrapped(text: &str, width: u32) -> Vec<String> {
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in text.split_whitespace() {
+        let full = lines.len() == 4;
+        match lines.last_mut() {
+            Some(line) if line.is_empty() || wide(line) + LETTER + wide(word) <= width => {
+                if !line.is_empty() {
+                    line.push(' ');
+                }
+                line.push_str(word);
+            }
+            Some(line) if full => {
+                line.push_str(" …");
+                break;
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.iter().map(|line| cut(line, width + LETTER * 3)).collect()
+}
+
+/// Text that means nothing to XML. What is drawn was escaped when it was observed and holds no control characters.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_leave_their_text() {
+        let path = Path {
+            methods: vec!["publickey".to_owned()],
+            factors: vec!["public key".to_owned()],
+            authenticators: 1,
+            categories: 1,
+            uncertain: false,
+            region: "account `<script>&`, from anywhere".to_owned(),
+            decided_by: vec!["a".repeat(400)],
+        };
+        let server = Paths { server: "sshd".to_owned(), paths: vec![path], unknowns: Vec::new() };
+        let drawn = paths(&[server], &LoginPolicy::default());
+        assert!(drawn.contains("&lt;script&gt;&amp;") && !drawn.contains("<script>"), "{drawn}");
+        assert!(drawn.contains("1 of 2 authenticators") && drawn.contains("falls short") && drawn.contains('…'));
+    }
+}
