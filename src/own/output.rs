@@ -5,11 +5,13 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-/// Writes `bytes` to `path`: into a new file beside it, mode 0600, flushed to the disk, then renamed over it. A symbolic
-/// link or FIFO at `path` is replaced, never written through. Existing special files such as `/dev/stdout` are refused.
+/// Writes `bytes` to `path`: into a new file beside it, mode 0600, flushed to the disk, then renamed over it. Whatever stands
+/// at `path` and is no regular file is neither replaced nor written through: `/dev/null` must stay what it is, and a link may
+/// be somebody's trap.
 ///
 /// # Errors
-/// What the kernel says; the temporary file is removed then.
+/// If a device, FIFO, socket, directory or symbolic link stands at `path`; what the kernel says otherwise, the temporary file
+/// is removed then.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_for(path, bytes, 0o600, None)
 }
@@ -20,6 +22,10 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// As [`write`].
 pub fn write_for(path: &Path, bytes: &[u8], mode: u32, group: Option<u32>) -> io::Result<()> {
     let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not a file name"))?;
+    if std::fs::symlink_metadata(path).is_ok_and(|meta| !meta.is_file()) {
+        let reason = "is no regular file, which is neither replaced nor written through";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    }
     let mut temporary = std::ffi::OsString::from(".");
     temporary.push(name);
     temporary.push(format!(".{}", std::process::id()));
@@ -50,15 +56,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn replaces_a_link_instead_of_writing_through_it() {
+    fn only_a_regular_file_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
-        let victim = dir.path().join("victim");
-        let link = dir.path().join("report");
+        let [victim, link, fifo] = ["victim", "link", "fifo"].map(|name| dir.path().join(name));
         std::fs::write(&victim, "precious").unwrap();
         std::os::unix::fs::symlink(&victim, &link).unwrap();
-        write(&link, b"{}").unwrap();
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for special in [&link, &fifo, &dir.path().join(".."), Path::new("/dev/null")] {
+            let error = write(special, b"{}").unwrap_err().to_string();
+            assert!(error.starts_with("is no regular file") || error == "not a file name", "{error}");
+        }
         assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
-        assert_eq!(std::fs::read_to_string(&link).unwrap(), "{}");
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3);
+        write(&victim, b"{}").unwrap();
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "{}");
     }
 }

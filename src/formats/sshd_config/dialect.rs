@@ -58,7 +58,7 @@ impl Dialect {
     /// One that was not may refute but never prove.
     #[must_use]
     pub fn is_compared(self) -> bool {
-        [Self::DEBIAN_11, Self::DEBIAN_12, Self::DEBIAN_13].contains(&self)
+        [Self::DEBIAN_12, Self::DEBIAN_13].contains(&self)
     }
 
     /// Whether the release is `version` or later.

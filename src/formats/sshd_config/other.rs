@@ -111,7 +111,7 @@ pub fn parse(other: Other, args: &[Word], rest: &[u8], at: usize, dialect: Diale
         Other::Penalties => {
             for (index, word) in args.iter().enumerate() {
                 let alone = word.text.eq_ignore_ascii_case(b"no") || word.text.eq_ignore_ascii_case(b"yes");
-                if alone && index + 1 < args.len() || !alone && !is_penalty(&word.text, dialect) {
+                if alone && index.saturating_add(1) < args.len() || !alone && !is_penalty(&word.text, dialect) {
                     return refuse(word.at, "an invalid value");
                 }
             }
@@ -313,7 +313,7 @@ fn is_service(text: &[u8], dialect: Dialect) -> bool {
     ];
     let known =
         |name: &&str| (**name != *"va" || dialect.at_least(10, 1)) && text.eq_ignore_ascii_case(name.as_bytes());
-    if NAMES.iter().any(|name| known(&name)) {
+    if NAMES.iter().any(known) {
         return true;
     }
     if dialect.at_least(10, 0) {
@@ -347,7 +347,7 @@ fn octal(text: &[u8]) -> Option<u64> {
     };
     let length = text.iter().take_while(|byte| matches!(byte, b'0'..=b'7')).count();
     let number = std::str::from_utf8(text.get(..length)?).ok()?;
-    let number = u64::from_str_radix(number, 8).or_else(|_| if length > 0 { Ok(u64::MAX) } else { Err(()) }).ok()?;
+    let number = u64::from_str_radix(number, 8).or(if length > 0 { Ok(u64::MAX) } else { Err(()) }).ok()?;
     (!negative || number == 0).then_some(number)
 }
 

@@ -246,7 +246,10 @@ pub fn listen(text: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
         Some((host, port)) => (host, Some(port)),
         None => (text, None),
     };
-    if port.is_none() && host.first() == Some(&b'[') && host.iter().position(|byte| *byte == b']')? + 1 != host.len() {
+    if port.is_none()
+        && host.first() == Some(&b'[')
+        && host.iter().position(|byte| *byte == b']')?.saturating_add(1) != host.len()
+    {
         return None;
     }
     Some((host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")).unwrap_or(host), port))
