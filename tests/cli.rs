@@ -245,6 +245,14 @@ fn a_report_file_is_private() {
     let (path, precious) = (dir.path().join("report.json"), dir.path().join("precious"));
     std::fs::write(&precious, "precious").unwrap();
     std::os::unix::fs::symlink(&precious, &path).unwrap();
+    // A link may be somebody's trap, or `/dev/stdout`; a device has to stay one.
+    for special in [path.to_str().unwrap(), "/dev/null", "/dev/stdout"] {
+        let output = scan(root.path(), &["--format", "json", "--output", special]);
+        assert!(code(&output) == 2 && err(&output).contains("is no regular file"), "{special}: {}", err(&output));
+    }
+    assert!(std::os::unix::fs::FileTypeExt::is_char_device(&std::fs::metadata("/dev/null").unwrap().file_type()));
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, "an old one").unwrap();
     let output = scan(root.path(), &["--format", "json", "--output", path.to_str().unwrap()]);
     assert_eq!((code(&output), out(&output), err(&output)), (1, "", ""));
     let meta = std::fs::symlink_metadata(&path).unwrap();

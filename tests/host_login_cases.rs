@@ -80,7 +80,6 @@ fn unfit(case: &Case) -> Option<String> {
 /// Scenarios whose client has what the test's client has not, by name.
 const UNFIT: &[(&str, &str)] = &[
     ("30_two_keys_strict", "needs a client with two keys"),
-    ("42_oath_required", "needs to be understood: pam_oath refuses the code of the test's client"),
     ("54_touch_required", "needs a security key"),
     ("59_kerberos_password", "needs a KDC"),
 ];
@@ -224,8 +223,9 @@ fn set_up(case: &Case) -> Host {
             root.write(&file, format!("{SEED}\n\" WINDOW_SIZE 17\n\" TOTP_AUTH\n"));
             root.chmod(&file, 0o400);
             own.push(file);
-            let _ = writeln!(seeds, "HOTP/T30/6 {name} - {SEED_HEX}");
         }
+        // Nobody reads who stands in it, so that the proof counts on everybody.
+        let _ = writeln!(seeds, "HOTP/T30/6 {name} - {SEED_HEX}");
         for path in own {
             root.chown(&path, uid, gid);
         }

@@ -94,9 +94,13 @@ impl Digest {
         }
     }
 
-    /// The MD5 digest of each of `contents`: cheaper together than one by one.
+    /// The MD5 digest of each of `contents`: cheaper together than one by one. Not in builds without optimisation, where
+    /// vectors are made of function calls; that both say the same is tested.
     #[must_use]
     pub fn md5_of_each(contents: &[&[u8]]) -> Vec<Self> {
+        if cfg!(debug_assertions) {
+            return contents.iter().map(|content| Self::of(Algorithm::Md5, content)).collect();
+        }
         super::md5::all(contents).into_iter().map(Self::Md5).collect()
     }
 
