@@ -34,10 +34,13 @@ const SSHD: &str = "/usr/sbin/sshd";
 
 fn main() -> ExitCode {
     let mut trials = vec![trial("random_configurations", &[Part::Packages], || random_configurations(Root::stock()))];
-    for release in ["bullseye", "trixie", "sid"] {
+    let asked = std::env::var("SSHPROOF_RELEASES").unwrap_or_default();
+    for release in
+        ["bullseye", "trixie", "sid"].into_iter().filter(|release| asked.split(',').any(|one| one == *release))
+    {
         let name = format!("random_configurations_{release}");
         let run = move || random_configurations(Root::of_release(release));
-        trials.push(trial(&name, &[Part::Packages, Part::Release(release)], run));
+        trials.push(trial(&name, &[Part::Packages], run));
     }
     mimic::run(trials)
 }

@@ -16,8 +16,6 @@ pub enum Part {
     Namespaces,
     /// A root built of the distribution's packages: uid 0, `mmdebstrap`, and an apt that has fetched its lists.
     Packages,
-    /// A root of another release of the distribution, which `SSHPROOF_RELEASES` asks for.
-    Release(&'static str),
     /// A program in `PATH`.
     Program(&'static str),
     /// The folder that `SSHPROOF_CORPORA` names.
@@ -37,10 +35,6 @@ impl Part {
                     .is_empty()
                     .then(|| "the distribution's package lists (apt-get update)".to_owned())
             }),
-            Self::Release(name) => {
-                let asked = std::env::var("SSHPROOF_RELEASES").unwrap_or_default();
-                (!asked.split(',').any(|release| release == name)).then(|| format!("SSHPROOF_RELEASES to name {name}"))
-            }
             Self::Program(name) => program(name).is_none().then(|| format!("the program {name}")),
             Self::File(path) => (!std::path::Path::new(path).exists()).then(|| format!("the file {path}")),
             Self::Corpora => corpora().is_none().then(|| "SSHPROOF_CORPORA".to_owned()),
