@@ -67,7 +67,7 @@ impl<'a> Asked<'a> {
     }
 
     /// The paths whose owner is asked for. Of a directory nobody records a digest and every package lists some, so that
-    /// it counts only where a rule looks at the directory itself.
+    /// it counts only where a file of the surface was expected or a rule looks at the directory itself.
     fn paths(&self) -> impl Iterator<Item = &'a RootedPath> + use<'a> {
         self.files.files.iter().filter(|(_, file)| is_asked(file)).map(|(path, _)| path)
     }
@@ -96,5 +96,6 @@ impl<'a> Asked<'a> {
 
 fn is_asked(file: &FileFacts) -> bool {
     file.meta().is_none_or(|meta| meta.kind != FileKind::Directory)
+        || file.roles.iter().any(|role| role.in_surface())
         || (file.roles.contains(&Role::Indicator) && file.looks.contains(&Look::Inode))
 }
