@@ -40,7 +40,7 @@ fn cost(case: &Case, world: World<'_>) -> f64 {
         let (server, policy) = (case.server(), case.policy());
         let config = prove::config(&server, world).unwrap();
         let mut stacks = KnownStacks::new();
-        let outcome = prove::prove_with(&server, &config, world, &policy, &mut stacks);
+        let outcome = prove::prove_with(&server, Some(&config), world, &policy, &mut stacks);
         let mut fixes = fix::Search::new(&server, world, &policy, &config, stacks);
         for violation in outcome.violations.iter().take(8) {
             let fix = fixes.smallest(violation);

@@ -31,7 +31,7 @@ fn check(case: &Case) {
     let (expected, server, world, policy) = (&case.expected, case.server(), case.world(), case.policy());
     let config = prove::config(&server, world).unwrap();
     let mut stacks = KnownStacks::new();
-    let outcome = prove::prove_with(&server, &config, world, &policy, &mut stacks);
+    let outcome = prove::prove_with(&server, Some(&config), world, &policy, &mut stacks);
     let mut fixes = fix::Search::new(&server, world, &policy, &config, stacks);
     let first = outcome.violations.first().map(|violation| {
         let fix = fixes.smallest(violation);

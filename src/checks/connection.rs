@@ -7,9 +7,10 @@ use serde::Serialize;
 use crate::facts::{Facts, RootFacts, ServerFacts};
 use crate::formats::program::Implementation;
 use crate::formats::sshd_config::Dialect;
+use crate::login::explain;
+use crate::login::explore::KnownStacks;
 use crate::login::prove::{self, World};
 use crate::login::sshd::{Config, Connection};
-use crate::login::{explain, pam};
 use crate::model::report::Counterexample;
 use crate::model::text::escape;
 use crate::policy::Policy;
@@ -126,13 +127,14 @@ pub fn effective(root: &RootFacts, facts: &ServerFacts, asked: &Asked) -> Values
 #[must_use]
 pub fn paths(root: &RootFacts, facts: &ServerFacts, policy: &Policy) -> Paths {
     let server = crate::facts::login::server(facts);
-    let accounts: Vec<pam::Account> = root.login.accounts.iter().map(|account| root.login.for_login(account)).collect();
+    let accounts = root.login.for_logins();
     let world = World { tree: &root.files, accounts: &accounts, directories: &root.login.directories };
-    let outcome = prove::prove(&server, world, &policy.login);
-    let dialect = server.dialect.unwrap_or(Dialect::DEBIAN_12);
-    let config = Config::load(&server.config, &server.options, &server.ports, dialect, &root.files);
-    let paths = outcome.paths.iter().map(|path| {
-        let shown: Counterexample = explain::counterexample(path, &server, &config, String::new());
+    let config = prove::config(&server, world);
+    let outcome = prove::prove_with(&server, config.as_ref(), world, &policy.login, &mut KnownStacks::new());
+    // Without a version there is no configuration, and no way was found either.
+    let ways = config.iter().flat_map(|config| outcome.paths.iter().map(move |path| (config, path)));
+    let paths = ways.map(|(config, path)| {
+        let shown: Counterexample = explain::counterexample(path, &server, config, String::new());
         let evidence = &path.way.evidence;
         Path {
             methods: shown.methods,

@@ -43,7 +43,7 @@ pub struct Proved<'a> {
 }
 
 fn prove_root<'a>(root: &'a RootFacts, policy: &Policy) -> Vec<Proved<'a>> {
-    let accounts: Vec<pam::Account> = root.login.accounts.iter().map(|account| root.login.for_login(account)).collect();
+    let accounts = root.login.for_logins();
     root.servers
         .iter()
         .map(|facts| match facts.implementation {
@@ -63,10 +63,7 @@ fn openssh<'a>(
     let world = World { tree: &root.files, accounts, directories: &root.login.directories };
     let config = prove::config(&server, world);
     let mut stacks = KnownStacks::new();
-    let mut outcome = match &config {
-        Some(config) => prove::prove_with(&server, config, world, policy, &mut stacks),
-        None => prove::prove(&server, world, policy),
-    };
+    let mut outcome = prove::prove_with(&server, config.as_ref(), world, policy, &mut stacks);
     outcome.unknowns.extend(root.login.incomplete.iter().cloned());
     if outcome.proof == Proof::Proved && !outcome.unknowns.is_empty() {
         outcome.proof = Proof::Unknown;

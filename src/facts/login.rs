@@ -39,6 +39,12 @@ impl LoginFacts {
         self.accounts.iter().filter(personal).map(|account| account.name.as_str())
     }
 
+    /// Every account as PAM and sshd see it.
+    #[must_use]
+    pub fn for_logins(&self) -> Vec<crate::login::pam::Account> {
+        self.accounts.iter().map(|account| self.for_login(account)).collect()
+    }
+
     /// The account as PAM and sshd see it, with the names of its groups.
     #[must_use]
     pub fn for_login(&self, account: &Account) -> crate::login::pam::Account {

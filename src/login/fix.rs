@@ -93,7 +93,7 @@ impl<'a> Search<'a> {
             let own = self.config.files.iter().any(|file| file.path == edit.path);
             let mut fresh = KnownStacks::new();
             let stacks = if own { &mut self.stacks } else { &mut fresh };
-            Some(Rc::new(prove::prove_with(self.server, &config, world, self.policy, stacks)))
+            Some(Rc::new(prove::prove_with(self.server, Some(&config), world, self.policy, stacks)))
         });
         self.tried.push((edit.clone(), after.clone()));
         after

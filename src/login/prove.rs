@@ -116,8 +116,7 @@ pub struct Witness {
 /// Proves or refutes that every way into `server` asks for what `policy` demands.
 #[must_use]
 pub fn prove(server: &Server, world: World<'_>, policy: &LoginPolicy) -> Outcome {
-    let Some(config) = config(server, world) else { return Outcome::of_no_version() };
-    prove_with(server, &config, world, policy, &mut KnownStacks::new())
+    prove_with(server, config(server, world).as_ref(), world, policy, &mut KnownStacks::new())
 }
 
 /// The configuration that `server` reads; `None` if its version could not be told.
@@ -126,15 +125,16 @@ pub fn config(server: &Server, world: World<'_>) -> Option<Config> {
     Some(Config::load(&server.config, &server.options, &server.ports, server.dialect?, world.tree))
 }
 
-/// The same of a configuration that is loaded, with PAM stacks of `world` that another proof has made.
+/// The same of the configuration that [`config`] loaded, with PAM stacks of `world` that another proof has made.
 #[must_use]
 pub fn prove_with(
     server: &Server,
-    config: &Config,
+    config: Option<&Config>,
     world: World<'_>,
     policy: &LoginPolicy,
     stacks: &mut KnownStacks,
 ) -> Outcome {
+    let Some(config) = config else { return Outcome::of_no_version() };
     let mut outcome = Outcome::empty();
     if !config.dialect.is_compared() {
         outcome

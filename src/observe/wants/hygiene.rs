@@ -131,7 +131,6 @@ fn directories(root: &RootFacts) -> BTreeSet<RootedPath> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::server::StartedBy;
     use crate::facts::{FileFacts, FileState, ServerFacts};
     use crate::model::{FileKind, Meta};
 
@@ -163,22 +162,9 @@ mod tests {
         place(&mut root, "/etc/ld.so.preload", "/opt/x.so\n");
         root.servers.push(ServerFacts {
             label: "sshd".to_owned(),
-            implementation: Implementation::OpenSsh,
-            version: String::new(),
-            binary: RootedPath::new("/usr/sbin/sshd").unwrap(),
-            parts: Vec::new(),
-            loaded: Vec::new(),
             config: RootedPath::new("/etc/ssh/sshd_config"),
-            options: Vec::new(),
-            ports: Vec::new(),
             host_keys: vec!["/srv/keys/other".to_owned()],
-            arguments: Vec::new(),
-            inetd: false,
-            started_by: StartedBy::Installed,
-            unit_files: Vec::new(),
-            sockets: Vec::new(),
-            pids: Vec::new(),
-            user_server: false,
+            ..ServerFacts::new(Implementation::OpenSsh, RootedPath::new("/usr/sbin/sshd").unwrap())
         });
         let wanted = wants(&root, &Knowledge::new("2026-01-01", Vec::new()));
         let check = |path: &str, role, look| {
