@@ -154,8 +154,9 @@ fn sessions_belong_to_their_listener() {
                    syswrite($s,\"SSH-2.0-test\\r\\n\") } sleep";
     let _half_open = Background::start(&host, 0, &["perl", "-e", connect]);
     std::thread::scope(|scope| {
-        // The session ends by itself, so that a failed assertion does not wait for it.
-        let login = scope.spawn(|| log_in(&host, 22, Offer::KeyAndCode, "sleep 61"));
+        // The session ends by itself, so that a failed assertion does not wait for it; else it is woken.
+        let session = "sleep 61 & echo $! > /tmp/sleeper; wait; true";
+        let login = scope.spawn(|| log_in(&host, 22, Offer::KeyAndCode, session));
         wait_until("three half-open connections", || in_proc(&host, b"[net]") == 3);
         wait_until("a session", || in_proc(&host, b"sleep\x0061\0") == 1);
         let (scan, servers) = servers(&host);
@@ -165,7 +166,7 @@ fn sessions_belong_to_their_listener() {
         assert_eq!(server["pids"].as_array().unwrap().len(), 1 + 2 * 4, "{server:#?}");
         assert_eq!(scan.verdict("live"), "pass", "{}", scan.troubles());
         assert_eq!(scan.result("live")["examined"], 9);
-        drop(scan);
+        host.must(&["sh", "-c", "kill $(cat /tmp/sleeper)"]);
         assert!(login.join().unwrap().status.success());
     });
 }
