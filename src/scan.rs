@@ -62,7 +62,7 @@ pub fn judge(facts: &Facts, wanted: &BTreeSet<Check>, knowledge: &Knowledge, pol
         duration_ms: facts.duration_ms,
         verdict,
         classes,
-        trust_floor: facts.roots.iter().filter_map(|root| checks::trust::floor(root, knowledge.vendor_keys())).max(),
+        trust_floor: facts.roots.iter().filter_map(|root| checks::trust::floor(root, knowledge)).max(),
         servers: facts.roots.iter().flat_map(|root| &root.servers).map(server).collect(),
         files: facts.roots.iter().flat_map(|root| files(root, knowledge, &results)).collect(),
         login: proofs.into_iter().map(|proved| proved.entry).collect(),
@@ -114,7 +114,7 @@ fn is_live(facts: &Facts) -> bool {
 
 /// The files of the surface; the chain of a server's executable goes on to the processes that run it.
 fn files(root: &RootFacts, knowledge: &Knowledge, results: &[CheckResult]) -> Vec<report::File> {
-    let mut files = checks::trust::report_files(root, knowledge.vendor_keys());
+    let mut files = checks::trust::report_files(root, knowledge);
     for live in results.iter().filter(|result| result.check == Check::Live) {
         for (path, link) in checks::live::link::links(root, live) {
             if let Some(file) = files.iter_mut().find(|file| file.path == path) {

@@ -25,7 +25,7 @@ pub fn check(facts: &Facts, knowledge: &Knowledge) -> CheckResult {
         let stamped = build_ids_are_usual(root);
         for (path, file) in code(root) {
             result.examined += 1;
-            if !is_proven(root, knowledge.vendor_keys(), path) {
+            if !is_proven(root, knowledge, path) {
                 examine(path, file, stamped, &mut result);
             }
         }

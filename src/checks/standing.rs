@@ -5,7 +5,7 @@
 
 use crate::facts::RootFacts;
 use crate::facts::package::{Package, PackageSystem, Record, Seal};
-use crate::knowledge::VendorKeys;
+use crate::knowledge::Knowledge;
 use crate::model::report::{Link, LinkKind, Trust};
 use crate::trust::vendor::{Doubt, Release, Voucher, vouches};
 
@@ -22,10 +22,10 @@ pub enum Standing {
 
 /// What stands behind the records of `package`.
 #[must_use]
-pub fn of_package(root: &RootFacts, keys: &VendorKeys, package: &Package) -> Standing {
+pub fn of_package(root: &RootFacts, knowledge: &Knowledge, package: &Package) -> Standing {
     let Some(Seal { signatures, .. }) = &package.seal else { return Standing::Unsealed };
     let release = Release::of(&root.os_release);
-    match vouches(signatures, keys, release.as_ref(), &package.name) {
+    match vouches(signatures, knowledge.vendor_keys(), release.as_ref(), &package.name) {
         Ok(voucher) => Standing::Vouched(voucher),
         Err(doubt) => Standing::Doubted(doubt),
     }
@@ -33,19 +33,21 @@ pub fn of_package(root: &RootFacts, keys: &VendorKeys, package: &Package) -> Sta
 
 /// What stands behind one record.
 #[must_use]
-pub fn of_record(root: &RootFacts, keys: &VendorKeys, record: &Record) -> Standing {
+pub fn of_record(root: &RootFacts, knowledge: &Knowledge, record: &Record) -> Standing {
     let package = root.packages.packages.get(&record.package);
-    package.map_or(Standing::Unsealed, |package| of_package(root, keys, package))
+    package.map_or(Standing::Unsealed, |package| of_package(root, knowledge, package))
 }
 
 /// What a match with `record` is worth. A weak digest in signed metadata counts as signed only for the releases whose
 /// signatures are weak as well.
 #[must_use]
-pub fn trust(root: &RootFacts, keys: &VendorKeys, record: &Record) -> Trust {
+pub fn trust(root: &RootFacts, knowledge: &Knowledge, record: &Record) -> Trust {
     let is_strong = record.digest.is_some_and(|digest| digest.algorithm().is_strong());
-    let weak_release =
-        || Release::of(&root.os_release).is_some_and(|release| keys.allows_sha1(&release.id, &release.major));
-    match of_record(root, keys, record) {
+    let weak_release = || {
+        Release::of(&root.os_release)
+            .is_some_and(|release| knowledge.vendor_keys().allows_sha1(&release.id, &release.major))
+    };
+    match of_record(root, knowledge, record) {
         Standing::Vouched(_) if is_strong || weak_release() => Trust::VendorSigned,
         _ if is_strong => Trust::LocalStrong,
         _ => Trust::LocalWeak,
@@ -54,11 +56,11 @@ pub fn trust(root: &RootFacts, keys: &VendorKeys, record: &Record) -> Trust {
 
 /// The first link of the chain of a file with this record.
 #[must_use]
-pub fn link(root: &RootFacts, keys: &VendorKeys, record: &Record) -> Link {
+pub fn link(root: &RootFacts, knowledge: &Knowledge, record: &Record) -> Link {
     // Records without a package are those of Debian's tools: ucf(1), pam-auth-update(8).
     let system =
         root.packages.packages.get(&record.package).map_or(PackageSystem::Dpkg, |package| package.system).name();
-    let (by, ok) = match of_record(root, keys, record) {
+    let (by, ok) = match of_record(root, knowledge, record) {
         Standing::Vouched(voucher) => (voucher.words(), true),
         Standing::Doubted(doubt) => (words(&doubt), false),
         Standing::Unsealed => (format!("none: {system} keeps no signature"), false),

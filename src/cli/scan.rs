@@ -15,7 +15,7 @@ use super::spooling::SpoolArgs;
 use super::{knowledge, output};
 use crate::model::Check;
 use crate::observe::Request;
-use crate::own::config;
+use crate::own::{config, memory};
 use crate::render::json;
 use crate::scan;
 
@@ -49,6 +49,7 @@ pub struct ScanArgs {
 
 /// Scans, stores the facts if asked to, hands out the report.
 pub fn run(args: &ScanArgs, quiet: bool) -> anyhow::Result<ExitCode> {
+    memory::keep();
     let policy = args.judging.policy()?;
     let knowledge = knowledge::load()?;
     let bar = Bar::new(quiet);

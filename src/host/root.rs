@@ -1,5 +1,7 @@
 //! The examined root: every path is opened beneath it, through one descriptor, and never leaves it through a link.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -15,11 +17,16 @@ use crate::model::{FileKind, Meta, RootedPath};
 /// Symbolic links followed for one path before it counts as a loop; the kernel's own limit (path_resolution(7)).
 const MAX_LINKS: u32 = 40;
 
+/// Longest path that the kernel takes, in bytes (limits.h(0p), `PATH_MAX`).
+const PATH_MAX: usize = 4096;
+
 /// A directory taken as `/`. For the running system it *is* `/`; for an image it is where that is mounted.
 #[derive(Debug)]
 pub struct Root {
     dir: OwnedFd,
     live: bool,
+    /// Where each directory is that was on the way to a path. Half of a scan's system calls would ask that again.
+    directories: RefCell<HashMap<RootedPath, Result<RootedPath, PathProblem>>>,
 }
 
 /// Why a path could not be used.
@@ -62,7 +69,7 @@ impl Root {
     /// What open(2) says.
     pub fn open(path: &Path, live: bool) -> io::Result<Self> {
         let dir = nix::fcntl::open(path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
-        Ok(Self { dir, live })
+        Ok(Self { dir, live, directories: RefCell::default() })
     }
 
     /// Whether it is the running system's own `/`.
@@ -107,11 +114,49 @@ impl Root {
         Ok(meta(&fstat(fd)?))
     }
 
-    /// The canonical form of `path`: no component is a symbolic link. Links resolve inside the root.
+    /// The canonical form of `path`: no component is a symbolic link. Links resolve inside the root. The directories on the
+    /// way are resolved once for the life of this root.
     ///
     /// # Errors
     /// As [`PathProblem`] says; `Missing` also where the path ends in a dangling link.
     pub fn canonical(&self, path: &RootedPath) -> Result<RootedPath, PathProblem> {
+        self.find(path).map(|(path, _)| path)
+    }
+
+    /// The same, with the inode that stands there.
+    ///
+    /// # Errors
+    /// As [`PathProblem`] says.
+    pub fn find(&self, path: &RootedPath) -> Result<(RootedPath, Meta), PathProblem> {
+        if let Some(parent) = path.parent()
+            && path.as_bytes().len() < PATH_MAX
+        {
+            let direct = self.directory(&parent)?.join(path.file_name()).ok_or(PathProblem::Os(Errno::EINVAL))?;
+            let meta = self.lstat(&direct)?;
+            if meta.kind != FileKind::Symlink {
+                return Ok((direct, meta));
+            }
+        }
+        let real = self.resolve(path)?;
+        let meta = self.lstat(&real)?;
+        Ok((real, meta))
+    }
+
+    /// The canonical form of a directory's path, asked once.
+    fn directory(&self, path: &RootedPath) -> Result<RootedPath, PathProblem> {
+        if path.parent().is_none() {
+            return Ok(path.clone());
+        }
+        if let Some(known) = self.directories.borrow().get(path) {
+            return known.clone();
+        }
+        let real = self.canonical(path);
+        self.directories.borrow_mut().insert(path.clone(), real.clone());
+        real
+    }
+
+    /// The canonical form of `path`, from its first component to its last.
+    fn resolve(&self, path: &RootedPath) -> Result<RootedPath, PathProblem> {
         let mut done = RootedPath::root();
         let mut todo: Vec<Vec<u8>> = path.components().map(<[u8]>::to_vec).collect();
         todo.reverse();
@@ -140,14 +185,6 @@ impl Root {
             }
         }
         Ok(done)
-    }
-
-    /// The same for a path whose directory is known to be canonical: one look if the last component is no link.
-    ///
-    /// # Errors
-    /// As [`PathProblem`] says.
-    pub fn canonical_last(&self, path: &RootedPath) -> Result<RootedPath, PathProblem> {
-        if self.read_link(path)?.is_some() { self.canonical(path) } else { Ok(path.clone()) }
     }
 
     /// Where the symbolic link at `path` points, unresolved; `None` if it is something else. `path`'s directory must be

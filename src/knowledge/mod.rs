@@ -15,6 +15,7 @@ pub mod vendor_keys;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::OnceLock;
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -33,7 +34,8 @@ pub struct Knowledge {
     families: Vec<Family>,
     engine: Engine,
     byte_rules: String,
-    vendor_keys: VendorKeys,
+    /// Parsed when somebody asks: nobody does on a host whose packages carry no signatures.
+    vendor_keys: OnceLock<VendorKeys>,
 }
 
 impl fmt::Debug for Knowledge {
@@ -78,7 +80,7 @@ impl Knowledge {
     pub fn new(date: impl Into<String>, families: Vec<Family>) -> Self {
         let engine = Engine::new(&families);
         let byte_rules = byte_rules(&families);
-        Self { date: date.into(), families, engine, byte_rules, vendor_keys: VendorKeys::embedded() }
+        Self { date: date.into(), families, engine, byte_rules, vendor_keys: OnceLock::new() }
     }
 
     /// Date of the embedded files, `YYYY-MM-DD`.
@@ -122,14 +124,14 @@ impl Knowledge {
 
     /// The keys of distributors.
     #[must_use]
-    pub const fn vendor_keys(&self) -> &VendorKeys {
-        &self.vendor_keys
+    pub fn vendor_keys(&self) -> &VendorKeys {
+        self.vendor_keys.get_or_init(VendorKeys::embedded)
     }
 
     /// The same with other keys.
     #[must_use]
     pub fn with_vendor_keys(self, vendor_keys: VendorKeys) -> Self {
-        Self { vendor_keys, ..self }
+        Self { vendor_keys: vendor_keys.into(), ..self }
     }
 
     /// The compiled rules, to be measured.

@@ -1,12 +1,9 @@
-//! Finds many four-byte words in one pass: a bitmap of 8 KiB that stays in the first-level cache says where to look closer.
+//! Finds many four-byte words in one pass: two bitmaps of 16 KiB that stay in the first-level cache say where to look closer.
 //!
 //! Every word holds two runs of three bytes, one of which begins at an even offset of the file wherever the word stands, so
 //! that only even offsets are looked at. Measured against aho-corasick 1.1.5 with the shipped rules over the surface of a
 //! Debian 12 host (86 files, 20.5 MB): its DFA takes 2.8 ns a byte, because each step waits for the one before, and 5 ms to
 //! build; this takes 1.1 ns and 0.2 ms.
-
-/// Bits of the filter's index.
-const BITS: u32 = 16;
 
 /// A word that is looked for; the bytes in the order in which they stand in the file.
 pub type Word = [u8; 4];
@@ -14,7 +11,10 @@ pub type Word = [u8; 4];
 /// The words, ready to be found.
 #[derive(Debug)]
 pub struct Search {
-    filter: Vec<u64>,
+    /// Asked everywhere.
+    first: Filter,
+    /// Asked where the first says yes, which one place in some fifty does for another run of the same slot.
+    second: Filter,
     /// By number.
     runs: Vec<Run>,
 }
@@ -36,41 +36,44 @@ impl Search {
     /// A search for `words`; each is found under its position among them. None stands among them twice.
     #[must_use]
     pub fn new(words: &[Word]) -> Self {
-        let mut filter = vec![0; (1 << BITS) / 64];
+        let mut near = Filter::new(0x37_79b1);
+        let mut second = Filter::new(0xeb_ca6b);
         let mut runs = Vec::with_capacity(words.len().saturating_mul(2));
         for (word, bytes) in words.iter().enumerate() {
             let number = u32::from_le_bytes(*bytes);
             for (number, first) in [(number & 0xff_ffff, true), (number >> 8, false)] {
-                let (at, bit) = slot(number);
-                if let Some(bits) = filter.get_mut(at) {
-                    *bits |= bit;
-                }
+                near.add(number.into());
+                second.add(number.into());
                 runs.push(Run { number, first, word, bytes: *bytes });
             }
         }
         runs.sort_unstable();
-        Self { filter, runs }
+        Self { first: near, second, runs }
     }
 
     /// Calls `found` with the position of a word and the offset at which it begins, for every place of every word, in the
     /// order of the file.
     pub fn all(&self, bytes: &[u8], mut found: impl FnMut(usize, usize)) {
-        for (half, window) in bytes.windows(4).step_by(2).enumerate() {
-            let number = window.first_chunk().map_or(0, |window| u32::from_le_bytes(*window));
-            if self.may_begin(number) {
-                self.look(bytes, half.saturating_mul(2), &mut found);
+        let (blocks, _) = bytes.as_chunks::<8>();
+        let mut before = 0;
+        for (block, at) in blocks.iter().zip((0_usize..).step_by(8)) {
+            let now = u64::from_le_bytes(*block);
+            // What begins two bytes before this block, and in it. The four are asked in one go: a branch for each would
+            // cost as much as the question.
+            let numbers = [before >> 48 | now << 16, now, now >> 16, now >> 32];
+            if numbers.iter().fold(false, |any, number| any | self.first.has(*number)) {
+                for (number, offset) in numbers.into_iter().zip([0, 2, 4, 6]) {
+                    if self.first.has(number) && self.second.has(number) {
+                        let start = at.saturating_add(offset).checked_sub(2);
+                        start.into_iter().for_each(|start| self.look(bytes, start, &mut found));
+                    }
+                }
             }
+            before = now;
         }
-        // The last run of an odd-sized file has no byte behind it.
-        if bytes.len() % 2 == 1 && bytes.len() > 3 {
-            self.look(bytes, bytes.len().saturating_sub(3), &mut found);
+        for at in (blocks.len().saturating_mul(8).saturating_sub(2)..bytes.len()).step_by(2) {
+            self.look(bytes, at, &mut found);
         }
-    }
-
-    /// Whether the first three bytes of `number` may be a run.
-    fn may_begin(&self, number: u32) -> bool {
-        let (at, bit) = slot(number);
-        self.filter.get(at).is_some_and(|bits| bits & bit != 0)
     }
 
     fn look(&self, bytes: &[u8], at: usize, found: &mut impl FnMut(usize, usize)) {
@@ -90,15 +93,45 @@ impl Search {
     /// Bytes of memory that it takes.
     #[must_use]
     pub fn memory(&self) -> usize {
-        size_of_val(self.filter.as_slice()).saturating_add(size_of_val(self.runs.as_slice()))
+        size_of_val(self.runs.as_slice()).saturating_add(2 * size_of::<[u64; SLOTS / 64]>())
     }
 }
 
-/// Where the filter keeps a run: index and bit. Fibonacci hashing (Knuth, TAOCP 6.4) spreads runs that differ little; the
-/// multiplier's low byte is zero, so that a fourth byte above the three makes no difference.
-const fn slot(number: u32) -> (usize, u64) {
-    let hash = number.wrapping_mul(0x3779_b100) >> (32 - BITS);
-    ((hash >> 6) as usize, 1 << (hash & 63))
+/// Slots of a filter.
+const SLOTS: usize = 1 << 17;
+
+/// A set of runs that is never wrong when it says no.
+#[derive(Debug)]
+struct Filter {
+    bits: Box<[u64; SLOTS / 64]>,
+    /// In the bits that only the three bytes of a run reach.
+    multiplier: u64,
+}
+
+impl Filter {
+    /// `multiplier`: odd, below 2^24.
+    fn new(multiplier: u64) -> Self {
+        Self { bits: Box::new([0; SLOTS / 64]), multiplier: multiplier << 40 }
+    }
+
+    /// Where it keeps a run: index and bit. Fibonacci hashing (Knuth, TAOCP 6.4) of the low three bytes of `number`
+    /// spreads runs that differ little; what stands above them makes no difference.
+    fn slot(&self, number: u64) -> (usize, u64) {
+        let hash = number.wrapping_mul(self.multiplier) >> (64 - SLOTS.ilog2());
+        (usize::try_from(hash >> 6).unwrap_or_default(), 1 << (hash & 63))
+    }
+
+    fn add(&mut self, number: u64) {
+        let (at, bit) = self.slot(number);
+        if let Some(bits) = self.bits.get_mut(at) {
+            *bits |= bit;
+        }
+    }
+
+    fn has(&self, number: u64) -> bool {
+        let (at, bit) = self.slot(number);
+        self.bits.get(at).is_some_and(|bits| bits & bit != 0)
+    }
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ pub fn observe(root: &Root) -> Units {
             continue;
         }
         let (mut unit, _) = unit::parse(snapshot.bytes());
-        let mut files = vec![root.canonical_last(&path).unwrap_or(path)];
+        let mut files = vec![root.canonical(&path).unwrap_or(path)];
         reader.apply_drop_ins(&name, &mut unit, &mut files);
         if name.ends_with(b".socket") {
             sockets.push((name, unit, files));

@@ -7,6 +7,7 @@ pub mod config;
 pub mod input;
 pub mod journal;
 pub mod lines;
+pub mod memory;
 pub mod net;
 pub mod output;
 pub mod relp;

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use super::trust::{self, Judgement, Unknown};
 use crate::facts::package::{PackageSystem, Reading};
 use crate::facts::{Facts, RootFacts};
-use crate::knowledge::{Knowledge, VendorKeys};
+use crate::knowledge::Knowledge;
 use crate::model::code::{TRUST_BELOW_POLICY, UNSIGNED_RECORD};
 use crate::model::report::Trust;
 use crate::model::{Check, CheckResult, Evidence, Finding, Gap, RootedPath, Subject};
@@ -25,16 +25,16 @@ use crate::policy::{MinimumTrust, Policy};
 pub fn check(facts: &Facts, knowledge: &Knowledge, policy: &Policy) -> CheckResult {
     let mut result = CheckResult::new(Check::Provenance);
     for root in &facts.roots {
-        check_root(root, knowledge.vendor_keys(), policy, &mut result);
+        check_root(root, knowledge, policy, &mut result);
     }
     result
 }
 
-fn check_root(root: &RootFacts, keys: &VendorKeys, policy: &Policy, result: &mut CheckResult) {
+fn check_root(root: &RootFacts, knowledge: &Knowledge, policy: &Policy, result: &mut CheckResult) {
     let mut weak: BTreeMap<Trust, Vec<&RootedPath>> = BTreeMap::new();
     let mut unowned = Vec::new();
     for (path, facts) in root.files.surface() {
-        let Some(judgement) = trust::judge(root, keys, path) else { continue };
+        let Some(judgement) = trust::judge(root, knowledge, path) else { continue };
         // Configuration may name a directory of drop-ins; one in the place of a recorded file is another matter.
         let recorded = root.packages.records.get(path).into_iter().flatten().any(|record| record.digest.is_some());
         let only_a_directory = file::is_directory(facts) && !recorded;
@@ -43,7 +43,7 @@ fn check_root(root: &RootFacts, keys: &VendorKeys, policy: &Policy, result: &mut
             file::check(root, path, facts, &judgement, result);
             match &judgement {
                 Judgement::Matches(_) if trust::is_code(facts) => {
-                    weak.entry(trust::trust(root, keys, &judgement)).or_default().push(path);
+                    weak.entry(trust::trust(root, knowledge, &judgement)).or_default().push(path);
                 }
                 Judgement::Unknown(Unknown::NoDatabase | Unknown::Incomplete) if trust::is_code(facts) => {
                     unowned.push(path);
@@ -54,15 +54,15 @@ fn check_root(root: &RootFacts, keys: &VendorKeys, policy: &Policy, result: &mut
     }
     // Whoever alters a server so that it is not recognised as one takes it out of the surface, not out of its package.
     for (path, facts) in root.files.files.iter().filter(|(_, file)| !file.roles.iter().any(|role| role.in_surface())) {
-        let Some(judgement) = trust::judge(root, keys, path) else { continue };
+        let Some(judgement) = trust::judge(root, knowledge, path) else { continue };
         if matches!(judgement, Judgement::Differs { .. }) {
             result.examined += 1;
             file::check(root, path, facts, &judgement, result);
         }
     }
     file::check_kinds(root, result);
-    attributes::check(root, keys, result);
-    signature::check(root, keys, result);
+    attributes::check(root, knowledge, result);
+    signature::check(root, knowledge, result);
     purpose::check(root, result);
     package::check(root, result);
     report_weak(&weak, policy, result);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::standing::{self, Standing};
 use crate::facts::RootFacts;
 use crate::facts::package::{Package, Seal};
-use crate::knowledge::VendorKeys;
+use crate::knowledge::Knowledge;
 use crate::model::code::{
     BASE_PACKAGE_SIGNER, HEADER_SHADOWED, SIGNATURE_BAD, SIGNATURE_REFUSED, SIGNATURE_STRIPPED, SIGNER_UNKNOWN,
 };
@@ -13,7 +13,7 @@ use crate::model::{CheckResult, Code, Evidence, Finding, Gap, Severity, Subject}
 use crate::trust::vendor::{Doubt, Release};
 
 /// Adds a finding or a gap for each such package that nobody vouches for.
-pub(super) fn check(root: &RootFacts, keys: &VendorKeys, result: &mut CheckResult) {
+pub(super) fn check(root: &RootFacts, knowledge: &Knowledge, result: &mut CheckResult) {
     let surface = root.files.surface().filter_map(|(path, _)| root.packages.records.get(path));
     let owners: BTreeSet<&String> = surface.flatten().map(|record| &record.package).collect();
     // What we lack is said once for all packages that lack it.
@@ -22,8 +22,8 @@ pub(super) fn check(root: &RootFacts, keys: &VendorKeys, result: &mut CheckResul
         let Some(package) = root.packages.packages.get(name) else { continue };
         let Some(seal) = &package.seal else { continue };
         shadowed(name, seal, result);
-        let Standing::Doubted(doubt) = standing::of_package(root, keys, package) else { continue };
-        match finding(root, keys, name, package, seal, &doubt) {
+        let Standing::Doubted(doubt) = standing::of_package(root, knowledge, package) else { continue };
+        match finding(root, knowledge, name, package, seal, &doubt) {
             Some(finding) => result.findings.push(finding),
             None => missing.entry(doubt).or_default().push(name),
         }
@@ -36,14 +36,15 @@ pub(super) fn check(root: &RootFacts, keys: &VendorKeys, result: &mut CheckResul
 /// The finding that a doubt is; `None` where the doubt is about what we can check.
 fn finding(
     root: &RootFacts,
-    keys: &VendorKeys,
+    knowledge: &Knowledge,
     name: &str,
     package: &Package,
     seal: &Seal,
     doubt: &Doubt,
 ) -> Option<Finding> {
-    let is_base = keys.is_base(&package.name);
-    let pinned = Release::of(&root.os_release).is_some_and(|release| keys.of(&release.id).next().is_some());
+    let is_base = knowledge.vendor_keys().is_base(&package.name);
+    let pinned =
+        Release::of(&root.os_release).is_some_and(|release| knowledge.vendor_keys().of(&release.id).next().is_some());
     let code: Code = match doubt {
         Doubt::Bad(_) => SIGNATURE_BAD,
         Doubt::Refused(_) => SIGNATURE_REFUSED,

@@ -39,15 +39,17 @@ pub fn wants(root: &RootFacts) -> Vec<Want> {
         want(&path, Role::Probe, Look::Inode);
     }
     let accounts = accounts_of(root);
-    for program in programs(root) {
+    let programs = programs(root);
+    let modules: BTreeSet<&[u8]> = programs.iter().flat_map(Program::modules).collect();
+    for path in modules.into_iter().flat_map(modules::candidates).filter(|path| may_be_there(root, path)) {
+        want(&path, Role::PamModule, Look::Binary);
+    }
+    for program in &programs {
         for path in program.unasked.iter().filter(|path| !is_secret(path)) {
             want(path, Role::PamConfig, Look::Text);
         }
         for path in &program.unasked_secret {
             want(path, Role::PamConfig, Look::Redacted);
-        }
-        for path in program.modules().flat_map(modules::candidates).filter(|path| may_be_there(root, path)) {
-            want(&path, Role::PamModule, Look::Binary);
         }
         let enrolments = accounts.iter().take(MAX_ENROLMENTS).flat_map(|account| program.enrolment_files(account));
         for path in enrolments.filter(|path| !root.distant.iter().any(|mount| path.is_beneath(mount))) {
