@@ -16,6 +16,7 @@ use sshproof::login::pam::{Account, Files, Seen};
 use sshproof::login::prove::World;
 use sshproof::login::tree::{Names, Tree};
 use sshproof::login::{explain, fix, prove};
+use sshproof::model::report::Proof;
 use sshproof::model::{FileKind, Meta, RootedPath};
 
 fn main() {
@@ -35,9 +36,15 @@ fn main() {
         let before = peak();
         let tree = Homes::new(&case.root, &accounts);
         let world = World { accounts: &accounts, tree: &tree, ..case.world() };
+        let proof = prove::prove(&case.server(), world, &case.policy());
+        let expected = if enrolled == Enrolled::Half { Proof::Proved } else { Proof::Refuted };
+        assert_eq!(proof.proof, expected, "{:?} {:?}", proof.unknowns, proof.refusals);
+        let (classes, explored) = (proof.classes, proof.explored);
+        drop(proof);
         let cost = cost(&case, world);
         println!("{cost:>9.2} ms  30 Match blocks, 200 PAM lines, {} accounts, {enrolled:?}", accounts.len());
-        println!("peak resident set {} KiB, of which {before} with the accounts alone", peak());
+        println!("peak resident set {} KiB, of which {before} with the accounts alone;", peak());
+        println!("{classes} classes of connections, {explored} searched");
     }
 }
 
@@ -107,9 +114,13 @@ impl Tree for Homes<'_> {
 /// Many of everything.
 fn large(enrolled: Enrolled) -> (Case, Vec<Account>) {
     let mut case = Case::all().into_iter().find(|case| case.name == "04_password_and_otp").unwrap();
-    let mut config = "UsePAM yes\nKbdInteractiveAuthentication yes\nPasswordAuthentication no\n\
-                      AuthenticationMethods publickey,keyboard-interactive\n"
-        .to_owned();
+    let methods = match enrolled {
+        Enrolled::Half => "publickey,keyboard-interactive",
+        Enrolled::NobodyAsked => "keyboard-interactive",
+    };
+    let mut config = format!(
+        "UsePAM yes\nKbdInteractiveAuthentication yes\nPasswordAuthentication no\nAuthenticationMethods {methods}\n"
+    );
     for block in 0..30 {
         let condition = match block % 3 {
             0 => format!("User user{block}*,!user{block}7"),
