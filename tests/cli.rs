@@ -41,6 +41,8 @@ fn main() -> ExitCode {
     trials.push(trial("inspect_shows_any_elf_file", inspect_shows_any_elf_file));
     let sshd = [Part::Program("sshd")];
     trials.push(mimic::trial("login_answers_from_the_configuration", &sshd, login_answers_from_the_configuration));
+    let says = login_effective_says_whose_reading_it_is;
+    trials.push(mimic::trial("login_effective_says_whose_reading_it_is", &sshd, says));
     trials.push(mimic::trial("colour_is_for_terminals_that_want_it", &[Part::Program("script")], colour));
     mimic::run(trials)
 }
@@ -379,6 +381,35 @@ fn login_answers_from_the_configuration() {
     assert!(out(&proof).contains("refuted") && out(&proof).contains("root"), "{}", out(&proof));
     let unknown = login("prove", &["--server", "nobody"]);
     assert!(code(&unknown) == 2 && err(&unknown).contains("has that label; there are `"), "{}", err(&unknown));
+}
+
+/// Values read by the rules of another release are never shown without a word: a server whose version cannot be told, and
+/// one that nobody has compared our reading with.
+fn login_effective_says_whose_reading_it_is() {
+    let dir = TempDir::new().unwrap();
+    let place = |path: &str, content: &[u8]| {
+        let path = dir.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    };
+    let program = std::fs::read("/usr/sbin/sshd").unwrap();
+    place("etc/passwd", b"root:x:0:0::/root:/bin/sh\n");
+    place("etc/ssh/sshd_config", b"PasswordAuthentication no\n");
+    let check = |from: &str, to: &str, expected: &str| {
+        let mut bytes = program.clone();
+        while let Some(at) = bytes.windows(from.len()).position(|window| window == from.as_bytes()) {
+            bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        }
+        place("usr/sbin/sshd", &bytes);
+        let output = sshproof(&["login", "effective", "--root", dir.path().to_str().unwrap(), "--user", "root"]);
+        assert!(out(&output).lines().any(|line| line == "passwordauthentication no"), "{}", err(&output));
+        assert!(err(&output).contains(expected), "{from} {to}: {}", err(&output));
+        assert_eq!(code(&output), 2, "{}", err(&output));
+    };
+    let banner = sshproof::formats::program::identify(&program).unwrap().version;
+    let start: String = banner.chars().take("OpenSSH_9".len()).collect();
+    check(&start, "OpenSSH_x", "could not be told, so its configuration was read as OpenSSH 9.2 (Debian) reads it");
+    check(" Debian-", " Nobody-", "never compared with OpenSSH");
 }
 
 /// script(1) gives the program a terminal of its own.

@@ -16,15 +16,80 @@ use std::process::ExitCode;
 use common::case::Case;
 use common::mimic::{self, trial};
 use sshproof::login::explore::KnownStacks;
-use sshproof::login::prove;
+use sshproof::login::pam::Account;
+use sshproof::login::prove::{self, World};
 use sshproof::login::{explain, fix};
+use sshproof::model::RootedPath;
 
 fn main() -> ExitCode {
     let trials = Case::all().into_iter().map(|case| {
         let name = case.name.clone();
         trial(&name, &[], move || check(&case))
     });
-    mimic::run(trials.collect())
+    let own = [
+        trial("equal_accounts_are_explored_once", &[], equal_accounts_are_explored_once),
+        trial("what_tells_accounts_apart_is_explored", &[], what_tells_accounts_apart_is_explored),
+    ];
+    mimic::run(trials.chain(own).collect())
+}
+
+/// An account like `example`, of another name and uid.
+fn another(example: &Account, number: usize) -> Account {
+    let name = format!("user{number}");
+    let home = format!("/home/{name}").into_bytes();
+    Account { name: name.into_bytes(), uid: 5000 + u32::try_from(number).unwrap(), home, ..example.clone() }
+}
+
+/// What was explored of `case` with further accounts, and the way in that falls shortest, in words.
+fn explored(case: &Case, more: &[Account]) -> (u64, u64, Option<usize>, usize) {
+    let (server, policy) = (case.server(), case.policy());
+    let accounts = [case.world().accounts, more].concat();
+    let world = World { accounts: &accounts, ..case.world() };
+    let config = prove::config(&server, world).unwrap();
+    let outcome = prove::prove_with(&server, Some(&config), world, &policy, &mut KnownStacks::new());
+    let users = outcome.violations.iter().map(|violation| violation.users.len()).max().unwrap_or(0);
+    (outcome.explored, outcome.classes, outcome.authenticators, users)
+}
+
+/// Ten times the accounts that no line tells apart cost no further question, and each of them is in the answer.
+fn equal_accounts_are_explored_once() {
+    let mut compared = 0;
+    for case in Case::all() {
+        let world = case.world();
+        let example = world.accounts.iter().find(|account| account.name == b"alice").unwrap();
+        let few: Vec<Account> = (0..20).map(|number| another(example, number)).collect();
+        let many: Vec<Account> = (0..200).map(|number| another(example, number)).collect();
+        let (few, many) = (explored(&case, &few), explored(&case, &many));
+        assert_eq!(few.0, many.0, "{}: questions explored", case.name);
+        assert_eq!(few.2, many.2, "{}: authenticators", case.name);
+        // A configuration that is refused is not explored at all.
+        if few.1 > 0 {
+            assert!(many.1 > few.1, "{}: classes are counted with all their users", case.name);
+            compared += 1;
+        }
+        if few.3 >= 20 {
+            assert_eq!(many.3 - few.3, 180, "{}: everybody who can take the way is named", case.name);
+        }
+    }
+    assert!(compared > 60, "{compared}");
+}
+
+/// The counter is none that always says the same: a block for one of them is one more question.
+fn what_tells_accounts_apart_is_explored() {
+    let mut case = Case::all().into_iter().find(|case| case.name == "01_key_and_password").unwrap();
+    let example = case.world().accounts.iter().find(|account| account.name == b"alice").unwrap().clone();
+    let more: Vec<Account> = (0..20).map(|number| another(&example, number)).collect();
+    let before = explored(&case, &more);
+    let path = RootedPath::new("/etc/ssh/sshd_config").unwrap();
+    let mut text = case.root.texts.0[&path].clone();
+    text.extend_from_slice(b"\nMatch User user7\nX11Forwarding no\n");
+    case.root.texts.0.insert(path.clone(), text.clone());
+    assert_eq!(explored(&case, &more).0, before.0, "a block about sessions decides no way in");
+    text.extend_from_slice(b"AuthenticationMethods publickey\n");
+    case.root.texts.0.insert(path, text);
+    let after = explored(&case, &more);
+    assert!(after.0 > before.0, "{before:?} {after:?}");
+    assert_eq!((after.2, after.3), (Some(1), 1), "user7 alone");
 }
 
 fn check(case: &Case) {

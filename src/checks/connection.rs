@@ -46,7 +46,7 @@ pub struct Values {
     pub server: String,
     /// Every value; empty if sshd refuses the configuration, or it could not be read.
     pub values: Vec<Value>,
-    /// Why there is none.
+    /// Why there is none, or why these may not be the ones that sshd uses.
     pub problems: Vec<String>,
 }
 
@@ -95,7 +95,8 @@ pub fn servers<'a>(facts: &'a Facts, label: Option<&str>) -> Vec<(&'a RootFacts,
 #[must_use]
 pub fn effective(root: &RootFacts, facts: &ServerFacts, asked: &Asked) -> Values {
     let server = crate::facts::login::server(facts);
-    let dialect = server.dialect.unwrap_or(Dialect::DEBIAN_12);
+    let assumed = Dialect::DEBIAN_12;
+    let dialect = server.dialect.unwrap_or(assumed);
     let config = Config::load(&server.config, &server.options, &server.ports, dialect, &root.files);
     let account = asked.user.as_ref().and_then(|user| root.login.accounts.iter().find(|account| account.name == *user));
     let groups = account.map(|account| root.login.for_login(account).groups);
@@ -119,6 +120,18 @@ pub fn effective(root: &RootFacts, facts: &ServerFacts, asked: &Asked) -> Values
         }
         Err(problems) => values.problems.extend(problems.iter().map(ToString::to_string)),
     }
+    match server.dialect {
+        None => values.problems.push(format!(
+            "the version of `{}` could not be told, so its configuration was read as {assumed} reads it: compare with \
+             `sshd -T -C` of that server",
+            facts.binary
+        )),
+        Some(dialect) if !dialect.is_compared() => values.problems.push(format!(
+            "our reading of sshd_config was never compared with {dialect} itself: compare with its `sshd -T -C`"
+        )),
+        Some(_) => {}
+    }
+    values.problems.extend(config.doubts());
     values.problems.extend(config.unasked.iter().map(|unasked| format!("{unasked} was not looked at")));
     values
 }

@@ -1,5 +1,7 @@
 //! What logins depend on besides configuration text: accounts, groups, enrolment, and the modules' own settings.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use super::ServerFacts;
@@ -42,19 +44,38 @@ impl LoginFacts {
     /// Every account as PAM and sshd see it.
     #[must_use]
     pub fn for_logins(&self) -> Vec<crate::login::pam::Account> {
-        self.accounts.iter().map(|account| self.for_login(account)).collect()
+        // A group of everybody is asked once for each of its members, not for all of them by each.
+        let mut named: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+        let mut primary: BTreeMap<u32, BTreeSet<usize>> = BTreeMap::new();
+        for (index, group) in self.groups.iter().enumerate() {
+            primary.entry(group.gid).or_default().insert(index);
+            for member in &group.members {
+                named.entry(member).or_default().insert(index);
+            }
+        }
+        let none = BTreeSet::new();
+        let of = |account: &Account| {
+            let groups = named.get(account.name.as_str()).unwrap_or(&none);
+            let groups = groups | primary.get(&account.gid).unwrap_or(&none);
+            self.in_groups(account, groups.iter().filter_map(|index| self.groups.get(*index)))
+        };
+        self.accounts.iter().map(of).collect()
     }
 
     /// The account as PAM and sshd see it, with the names of its groups.
     #[must_use]
     pub fn for_login(&self, account: &Account) -> crate::login::pam::Account {
-        let bytes = |text: &str| crate::model::text::unescape(text).unwrap_or_else(|| text.as_bytes().to_vec());
         let member = |group: &&Group| group.gid == account.gid || group.members.contains(&account.name);
+        self.in_groups(account, self.groups.iter().filter(member))
+    }
+
+    fn in_groups<'a>(&self, account: &Account, groups: impl Iterator<Item = &'a Group>) -> crate::login::pam::Account {
+        let bytes = |text: &str| crate::model::text::unescape(text).unwrap_or_else(|| text.as_bytes().to_vec());
         crate::login::pam::Account {
             name: bytes(&account.name),
             uid: account.uid,
             gid: account.gid,
-            groups: self.groups.iter().filter(member).map(|group| bytes(&group.name)).collect(),
+            groups: groups.map(|group| bytes(&group.name)).collect(),
             groups_complete: self.is_complete(),
             home: bytes(&account.home),
             shell: bytes(&account.shell),
@@ -154,4 +175,34 @@ pub struct Group {
     pub gid: u32,
     /// Members named in the file, escaped.
     pub members: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_accounts_at_once_are_as_each_by_itself() {
+        let account = |name: &str, gid| Account {
+            name: name.to_owned(),
+            uid: 1000,
+            gid,
+            home: "/".to_owned(),
+            shell: "/bin/sh".to_owned(),
+        };
+        let group = |name: &str, gid, members: &[&str]| Group {
+            name: name.to_owned(),
+            gid,
+            members: members.iter().map(|member| (*member).to_owned()).collect(),
+        };
+        let facts = LoginFacts {
+            accounts: vec![account("a", 1), account("b", 2), account("c", 9)],
+            groups: vec![group("x", 1, &["b", "b"]), group("y", 2, &["a", "b"]), group("z", 1, &["c"])],
+            ..LoginFacts::default()
+        };
+        let each: Vec<_> = facts.accounts.iter().map(|account| facts.for_login(account)).collect();
+        assert_eq!(facts.for_logins(), each);
+        let groups: Vec<String> = each.iter().map(|one| String::from_utf8(one.groups.join(&b' ')).unwrap()).collect();
+        assert_eq!(groups, ["x y z", "x y", "z"]);
+    }
 }

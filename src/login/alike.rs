@@ -20,16 +20,6 @@ pub struct Questions<'a> {
     group_names: Vec<&'a [u8]>,
 }
 
-/// What an account answers to all of it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Answers {
-    listed: bool,
-    groups: bool,
-    superuser: bool,
-    matches: Vec<bool>,
-    pam: Vec<Answer>,
-}
-
 impl<'a> Questions<'a> {
     /// Those of every line, whether it counts or not.
     #[must_use]
@@ -69,30 +59,68 @@ impl<'a> Questions<'a> {
         files: &dyn Files,
     ) -> Vec<Vec<&'b User<'a>>> {
         let mut kinds: Vec<Vec<&User<'a>>> = Vec::new();
-        let mut known: BTreeMap<Answers, usize> = BTreeMap::new();
+        let mut known: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+        // Most accounts share their groups with others.
+        let mut groups = GroupAnswers { questions: self, known: BTreeMap::new() };
+        let mut answers = Vec::new();
         for user in users {
-            let at = *known.entry(self.answers(user, stacks, remotes, files)).or_insert(kinds.len());
-            match kinds.get_mut(at) {
-                Some(kind) => kind.push(user),
-                None => kinds.push(vec![user]),
+            answers.clear();
+            self.answers(user, stacks, remotes, files, &mut groups, &mut answers);
+            let at = known.get(&answers).copied().unwrap_or_else(|| {
+                known.insert(answers.clone(), kinds.len());
+                kinds.push(Vec::new());
+                kinds.len() - 1
+            });
+            if let Some(kind) = kinds.get_mut(at) {
+                kind.push(user);
             }
         }
         kinds
     }
 
-    fn answers(&self, user: &User<'_>, stacks: &[&Stacks], remotes: &[Remote], files: &dyn Files) -> Answers {
+    /// What a user answers to all of it, a byte an answer: as many for each.
+    fn answers<'u>(
+        &self,
+        user: &'u User<'_>,
+        stacks: &[&Stacks],
+        remotes: &[Remote],
+        files: &dyn Files,
+        known_groups: &mut GroupAnswers<'_, '_, 'u>,
+        answers: &mut Vec<u8>,
+    ) {
         let groups = user.account.filter(|_| user.groups).map_or(&[][..], |account| account.groups.as_slice());
         let is_yes = |answer| answer == pattern::Answer::Yes;
-        let users = self.users.iter().map(|list| is_yes(pattern::list(&user.name, list)));
-        let in_groups = self.groups.iter().map(|list| pattern::groups(groups.iter().map(Vec::as_slice), list));
-        let names = self.names.iter().map(|glob| pattern::matches(&user.name, glob));
-        let named = self.group_names.iter().map(|glob| groups.iter().any(|group| pattern::matches(group, glob)));
-        Answers {
-            listed: user.account.is_some(),
-            groups: !groups.is_empty(),
-            superuser: user.account.is_some_and(|account| account.uid == 0),
-            matches: users.chain(in_groups).chain(names).chain(named).collect(),
-            pam: stacks.iter().flat_map(|stacks| stacks.answers(user.account, remotes, files)).collect(),
+        answers.push(user.account.is_some().into());
+        answers.push((!groups.is_empty()).into());
+        answers.push(user.account.is_some_and(|account| account.uid == 0).into());
+        answers.extend(self.users.iter().map(|list| u8::from(is_yes(pattern::list(&user.name, list)))));
+        answers.extend(self.names.iter().map(|glob| u8::from(pattern::matches(&user.name, glob))));
+        answers.extend(known_groups.of(groups));
+        for stacks in stacks {
+            answers.extend(stacks.answers(user.account, remotes, files).map(|answer| match answer {
+                Answer::Yes => b'y',
+                Answer::No => b'n',
+                Answer::Open => b'o',
+                Answer::Unknown => b'u',
+            }));
         }
+    }
+}
+
+/// What sets of groups answer, each set asked once.
+struct GroupAnswers<'q, 'a, 'u> {
+    questions: &'q Questions<'a>,
+    known: BTreeMap<&'u [Vec<u8>], Vec<u8>>,
+}
+
+impl<'u> GroupAnswers<'_, '_, 'u> {
+    fn of(&mut self, groups: &'u [Vec<u8>]) -> &[u8] {
+        let questions = self.questions;
+        self.known.entry(groups).or_insert_with(|| {
+            let in_groups = questions.groups.iter().map(|list| pattern::groups(groups.iter().map(Vec::as_slice), list));
+            let named =
+                questions.group_names.iter().map(|glob| groups.iter().any(|group| pattern::matches(group, glob)));
+            in_groups.chain(named).map(u8::from).collect()
+        })
     }
 }

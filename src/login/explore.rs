@@ -1,6 +1,7 @@
 //! Walks through every class of connections and gathers the ways in that each finds open.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
@@ -8,10 +9,10 @@ use std::rc::Rc;
 use super::alike::Questions;
 use super::classes::{AddressClass, Addresses, names};
 use super::factor::{Evidence, GuardKind};
-use super::methods::{self, Leaf, Stacks};
+use super::methods::{self, Leaf, Stacks, Way};
 use super::pam;
 use super::prove::{Outcome, Server, Violation, Witness, World};
-use super::sshd::{Config, Connection, Effective, Global, Origin, Problem, access};
+use super::sshd::{Config, Connection, Effective, Global, Origin, Problem, Settings, access};
 use crate::formats::sshd_config::address::Range;
 use crate::formats::sshd_config::{Body, Criteria, Criterion, address, pattern, value};
 use crate::policy::{FactorCount, LoginPolicy};
@@ -44,6 +45,35 @@ struct Met {
     kinds: BTreeSet<usize>,
 }
 
+/// What sshd makes of a connection, and which others it makes the same of as far as ways in are concerned.
+#[derive(Clone)]
+struct Settled {
+    effective: Rc<Result<Effective, Problem>>,
+    /// Equal for equal [`Effective::deciding`].
+    shape: usize,
+}
+
+/// All that the ways in of a connection depend on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Question {
+    shape: usize,
+    service: Vec<u8>,
+    superuser: bool,
+    /// To the conditions of the PAM stacks.
+    answers: Vec<pam::Answer>,
+}
+
+/// A way in as each connection of one [`Question`] meets it.
+struct Found {
+    way: Way,
+    key: Key,
+    origins: Vec<(&'static str, Origin)>,
+    values: Vec<String>,
+    enough: bool,
+    /// Where it was put in its bucket.
+    at: Cell<Option<usize>>,
+}
+
 /// One server's connections.
 pub struct Exploration<'a> {
     world: World<'a>,
@@ -55,7 +85,10 @@ pub struct Exploration<'a> {
     listeners: Vec<(IpAddr, u16)>,
     inetd: bool,
     /// By the Match lines that hold: what sshd makes of them.
-    effective: BTreeMap<Vec<Origin>, Rc<Result<Effective, Problem>>>,
+    effective: BTreeMap<Vec<Origin>, Settled>,
+    shapes: BTreeMap<Settings, usize>,
+    /// The ways in of every question that came up.
+    ways: BTreeMap<Question, Rc<Vec<Found>>>,
     /// Every Match line.
     blocks: Vec<(Origin, &'a Criteria)>,
 }
@@ -99,6 +132,8 @@ impl<'a> Exploration<'a> {
             listeners,
             inetd: server.inetd,
             effective: BTreeMap::new(),
+            shapes: BTreeMap::new(),
+            ways: BTreeMap::new(),
             blocks,
         }
     }
@@ -106,6 +141,11 @@ impl<'a> Exploration<'a> {
     /// Gathers ways, violations and what could not be told into `outcome`.
     pub fn run(mut self, outcome: &mut Outcome) {
         self.compile();
+        let questions = self.criteria().count().saturating_add(self.access_patterns().count());
+        if questions > MAX_QUESTIONS {
+            outcome.unknowns.insert(format!("more than {MAX_QUESTIONS} criteria and patterns tell connections apart"));
+            return;
+        }
         let criteria: Vec<&Criterion> = self.criteria().collect();
         if criteria.iter().any(|criterion| matches!(criterion, Criterion::RDomain(_))) {
             outcome.unknowns.insert("`Match RDomain` depends on routing domains, which are not modelled".to_owned());
@@ -125,7 +165,12 @@ impl<'a> Exploration<'a> {
         let sorted = Questions::of(self.config).sort(&users, &stacks, &remotes, self.world.tree);
         let kinds: Vec<Kind<'_, '_>> = sorted.into_iter().enumerate().filter_map(Kind::new).collect();
         let mut met: BTreeMap<usize, Vec<Met>> = BTreeMap::new();
-        for kind in &kinds {
+        let each = from.len().saturating_mul(arrivals.len()).max(1);
+        let followed = MAX_CONNECTIONS.div_ceil(each);
+        if kinds.len() > followed {
+            outcome.unknowns.insert(format!("more than {MAX_CONNECTIONS} classes of connections are not followed"));
+        }
+        for kind in kinds.iter().take(followed) {
             for class in &from {
                 for (to, port) in &arrivals {
                     outcome.classes =
@@ -311,7 +356,7 @@ impl<'a> Exploration<'a> {
             local_port: Some(port),
             rdomain: None,
         };
-        let effective = self.effective(&connection);
+        let Settled { effective, shape } = self.effective(&connection);
         // A connection for which sshd gives up lets nobody in.
         let Ok(effective) = effective.as_ref() else { return };
         if access::denied(effective, &connection, &user.name).is_some() {
@@ -322,12 +367,10 @@ impl<'a> Exploration<'a> {
         } else {
             self.service.clone()
         };
-        let Some(stacks) = self.stacks.get(&service).map(Rc::as_ref) else { return };
-        let remote = remote(class.range);
-        let leaf = Leaf { effective, account: user.account, remote, stacks, files: self.world.tree };
-        for way in leaf.ways() {
-            let enough = self.suffices(&way.evidence);
-            if !enough {
+        let Some(found) = self.ways(user, class, effective, shape, service, outcome) else { return };
+        for found in found.iter() {
+            let way = &found.way;
+            if !found.enough {
                 for guard in way.evidence.guards.iter().filter(|guard| guard.kind == GuardKind::Unmodelled) {
                     outcome.unknowns.insert(format!("whether {guard}"));
                 }
@@ -339,49 +382,46 @@ impl<'a> Exploration<'a> {
                 }
             }
             // Whether a directory knows such an account, enrolled or not, is not for us to say.
-            if user.account.is_none() && !way.evidence.guards.is_empty() && !enough {
+            if user.account.is_none() && !way.evidence.guards.is_empty() && !found.enough {
                 outcome.unknowns.insert("accounts of a directory may not be enrolled".to_owned());
                 continue;
             }
-            let origins = methods::origins(&way, effective);
             let rank = rank(user, class);
-            let witness = Witness {
+            let witness = || Witness {
                 user: user.name.to_vec(),
                 from: class.witness.clone(),
                 to: self.tells_arrivals().then(|| to.to_owned()),
                 port,
                 rank,
             };
-            let key_evidence = Evidence { trace: Vec::new(), ..way.evidence.clone() };
-            let shown: Vec<(&'static str, Origin)> =
-                origins.iter().filter(|(keyword, _)| *keyword != "permitrootlogin").copied().collect();
-            let key: Key = (way.methods.clone(), key_evidence, shown);
             let bucket = met.entry(way.evidence.authenticators()).or_default();
-            let at = bucket.iter().position(|met| met.key == key).unwrap_or_else(|| {
+            let known = found.at.get().or_else(|| bucket.iter().position(|met| met.key == found.key));
+            let at = known.unwrap_or_else(|| {
                 let violation = Violation {
-                    values: way.keywords.iter().map(|keyword| effective.words(keyword).join(" ")).collect(),
+                    values: found.values.clone(),
                     way: way.clone(),
-                    origins: origins.clone(),
+                    origins: found.origins.clone(),
                     blocks: effective.blocks.clone(),
                     users: BTreeSet::new(),
                     others: false,
                     accounts: self.world.accounts.len(),
                     from: Vec::new(),
                     classes,
-                    witness: witness.clone(),
+                    witness: witness(),
                 };
-                bucket.push(Met { key, violation, kinds: BTreeSet::new() });
+                bucket.push(Met { key: found.key.clone(), violation, kinds: BTreeSet::new() });
                 bucket.len() - 1
             });
+            found.at.set(Some(at));
             let Some(met) = bucket.get_mut(at) else { continue };
             met.kinds.insert(kind.number);
             let entry = &mut met.violation;
-            if witness.rank > entry.witness.rank {
-                entry.values = way.keywords.iter().map(|keyword| effective.words(keyword).join(" ")).collect();
-                entry.origins = origins;
+            if rank > entry.witness.rank {
+                entry.values.clone_from(&found.values);
+                entry.origins.clone_from(&found.origins);
                 entry.blocks.clone_from(&effective.blocks);
-                entry.way = way;
-                entry.witness = witness;
+                entry.way = way.clone();
+                entry.witness = witness();
             }
             if !entry.from.contains(class) {
                 entry.from.push(class.clone());
@@ -389,8 +429,47 @@ impl<'a> Exploration<'a> {
         }
     }
 
+    /// The ways in of one connection, which it shares with all that put the same question.
+    fn ways(
+        &mut self,
+        user: &User<'a>,
+        class: &AddressClass,
+        effective: &Effective,
+        shape: usize,
+        service: Vec<u8>,
+        outcome: &mut Outcome,
+    ) -> Option<Rc<Vec<Found>>> {
+        let stacks = self.stacks.get(&service).map(Rc::as_ref)?;
+        let (account, files, remote) = (user.account, self.world.tree, remote(class.range));
+        let superuser = account.is_some_and(|account| account.uid == 0);
+        let answers = stacks.answers(account, &[remote], files).collect();
+        let question = Question { shape, service, superuser, answers };
+        if let Some(known) = self.ways.get(&question) {
+            return Some(Rc::clone(known));
+        }
+        outcome.explored = outcome.explored.saturating_add(1);
+        let leaf = Leaf { effective, account, remote, stacks, files };
+        let found = |way: Way| {
+            let origins = methods::origins(&way, effective);
+            let shown = origins.iter().filter(|(keyword, _)| *keyword != "permitrootlogin").copied().collect();
+            let evidence =
+                Evidence { atoms: way.evidence.atoms.clone(), guards: way.evidence.guards.clone(), trace: Vec::new() };
+            Found {
+                key: (way.methods.clone(), evidence, shown),
+                values: way.keywords.iter().map(|keyword| effective.words(keyword).join(" ")).collect(),
+                enough: self.suffices(&way.evidence),
+                origins,
+                way,
+                at: Cell::new(None),
+            }
+        };
+        let found: Rc<Vec<Found>> = Rc::new(leaf.ways().into_iter().map(found).collect());
+        self.ways.insert(question, Rc::clone(&found));
+        Some(found)
+    }
+
     /// What sshd makes of the connection; the same for all that satisfy the same Match lines.
-    fn effective(&mut self, connection: &Connection<'_>) -> Rc<Result<Effective, Problem>> {
+    fn effective(&mut self, connection: &Connection<'_>) -> Settled {
         let hold: Vec<Origin> = self
             .blocks
             .iter()
@@ -398,11 +477,15 @@ impl<'a> Exploration<'a> {
             .map(|(origin, _)| *origin)
             .collect();
         if let Some(known) = self.effective.get(&hold) {
-            return Rc::clone(known);
+            return known.clone();
         }
-        let result = Rc::new(self.global.decided(&|origin, _| hold.contains(&origin)));
-        self.effective.insert(hold, Rc::clone(&result));
-        result
+        let effective = self.global.decided(&|origin, _| hold.contains(&origin));
+        let deciding = effective.as_ref().map(Effective::deciding).unwrap_or_default();
+        let next = self.shapes.len();
+        let shape = *self.shapes.entry(deciding).or_insert(next);
+        let settled = Settled { effective: Rc::new(effective), shape };
+        self.effective.insert(hold, settled.clone());
+        settled
     }
 
     fn suffices(&self, evidence: &Evidence) -> bool {
@@ -435,6 +518,12 @@ impl Met {
         violation
     }
 }
+
+/// Most criteria of Match lines and patterns of AllowUsers and DenyUsers. Each is asked of each account.
+const MAX_QUESTIONS: usize = 4_096;
+
+/// Most classes of connections that are looked at, users whom nothing tells apart counted once.
+const MAX_CONNECTIONS: usize = 1 << 20;
 
 fn remote(range: Range) -> pam::Remote {
     match range {

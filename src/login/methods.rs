@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::factor::{Atom, Evidence, Guard, GuardKind, Kind, Ways};
+use super::pam::condition::Test;
 use super::pam::{self, Answer, Files, Mode, Program, Seen};
 use super::sshd::{Effective, Origin};
 use crate::model::RootedPath;
@@ -40,15 +41,19 @@ impl Stacks {
         }
     }
 
-    /// What an account answers to the conditions of both stacks, as far as it depends on the account: for each of the
-    /// classes of addresses where that matters.
+    /// What an account answers to the conditions of both stacks, as far as it depends on the account and on where it comes
+    /// from: for each of `remotes` where that matters. Whether a key was shown, and whether empty passwords are permitted,
+    /// it does not depend on.
     pub fn answers<'s>(
         &'s self,
         account: Option<&'s pam::Account>,
         remotes: &'s [pam::Remote],
         files: &'s dyn Files,
     ) -> impl Iterator<Item = Answer> + 's {
+        let same_for_all =
+            |test: &Test| matches!(test, Test::Fixed(_) | Test::KeyShown | Test::EmptyPasswordsPermitted);
         let conditions = self.auth.conditions.iter().chain(&self.account.conditions);
+        let conditions = conditions.filter(move |condition| !same_for_all(&condition.test));
         conditions.flat_map(move |condition| {
             let remotes = if condition.asks_for_remote() { remotes } else { &[pam::Remote::Any] };
             remotes.iter().map(move |remote| {

@@ -69,6 +69,8 @@ pub struct Outcome {
     pub dead: Vec<Problem>,
     /// Classes of connections examined.
     pub classes: u64,
+    /// Questions among them whose ways in were searched for: what nothing tells apart is searched once.
+    pub explored: u64,
     /// Whether nobody at all can log in.
     pub closed: bool,
 }
@@ -219,6 +221,7 @@ impl Outcome {
             refusals: Vec::new(),
             dead: Vec::new(),
             classes: 0,
+            explored: 0,
             closed: false,
         }
     }

@@ -137,8 +137,7 @@ fn criterion(name: &Word, argument: Word, dialect: Dialect) -> Result<Criterion,
             None => return Err(Refusal { at: argument.at, message: "invalid LocalPort".to_owned() }),
         },
         b"version" if dialect.at_least(10, 0) => {
-            let release = format!("OpenSSH_{}p1", dialect.version);
-            Criterion::Version(pattern::list(release.as_bytes(), &argument.text) == pattern::Answer::Yes)
+            Criterion::Version(pattern::list(&dialect.banner(), &argument.text) == pattern::Answer::Yes)
         }
         _ => {
             let shown = crate::model::text::escape(&name.text);
@@ -153,7 +152,7 @@ mod tests {
     use super::super::lex;
     use super::*;
 
-    const NEW: Dialect = Dialect { version: Version(9, 9), distribution: Distribution::Upstream };
+    const NEW: Dialect = Dialect::new(Version(9, 9), Distribution::Upstream);
 
     fn criteria(text: &str, dialect: Dialect) -> Result<Criteria, String> {
         let args = lex::argv_split(text.as_bytes(), 0).unwrap();
@@ -185,6 +184,17 @@ mod tests {
         check("LocalPort x", "LocalPort");
         check("# nothing", "at least one");
         check("Invalid-User x", "unsupported");
+    }
+
+    #[test]
+    fn versions_are_compared_with_the_whole_banner() {
+        let dialect = Dialect::from_banner("OpenSSH_10.0p2 Debian-7+deb13u4").unwrap();
+        let check = |text: &str, expected: bool| {
+            assert_eq!(criteria(text, dialect), Ok(Criteria(vec![Criterion::Version(expected)])), "{text}");
+        };
+        check("Version OpenSSH_10*", true);
+        check("Version OpenSSH_10.0p2", false);
+        check("Version *Debian*,!*deb12*", true);
     }
 
     #[test]

@@ -14,22 +14,54 @@ pub struct Version(pub u8, pub u8);
 pub enum Distribution {
     /// OpenSSH portable as released, built with PAM.
     Upstream,
-    /// Debian and its descendants: `DebianBanner`, GSSAPI key exchange, Kerberos compiled in.
+    /// Debian and its descendants: `DebianBanner`; up to 10.3 GSSAPI key exchange and Kerberos compiled in.
     Debian,
 }
 
 /// The version and distribution whose reading of sshd_config is followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Dialect {
     /// The release.
     pub version: Version,
     /// The builder.
     pub distribution: Distribution,
+    /// What follows the version in the banner: `Match Version` compares the whole of it.
+    patch: Patch,
+}
+
+/// The end of a banner: `p2 Debian-7+deb13u4`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Patch([u8; MAX_PATCH]);
+
+/// Longest end of a banner, in bytes; the rest is zero.
+const MAX_PATCH: usize = 56;
+
+impl Patch {
+    /// `None` if it is too long, or holds a NUL.
+    fn new(text: &[u8]) -> Option<Self> {
+        let mut patch = [0; MAX_PATCH];
+        patch.get_mut(..text.len())?.copy_from_slice(text);
+        (!text.contains(&0)).then_some(Self(patch))
+    }
+
+    const fn none() -> Self {
+        Self([0; MAX_PATCH])
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.0.split(|byte| *byte == 0).next().unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Patch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", String::from_utf8_lossy(self.bytes()))
+    }
 }
 
 impl Dialect {
     /// OpenSSH 9.2 as Debian 12 ships it.
-    pub const DEBIAN_12: Self = Self { version: Version(9, 2), distribution: Distribution::Debian };
+    pub const DEBIAN_12: Self = Self::new(Version(9, 2), Distribution::Debian);
 
     /// The dialect of the program that announces itself with `banner`: `OpenSSH_9.2p1 Debian-2+deb12u10` (`SSH_RELEASE`,
     /// version.h).
@@ -45,20 +77,44 @@ impl Dialect {
         } else {
             Distribution::Upstream
         };
-        Some(Self { version, distribution })
+        Some(Self { version, distribution, patch: Patch::new(patch.as_bytes())? })
+    }
+
+    /// A release of which nothing further is known.
+    #[must_use]
+    pub const fn new(version: Version, distribution: Distribution) -> Self {
+        Self { version, distribution, patch: Patch::none() }
+    }
+
+    /// The banner that it was told from, as `Match Version` sees it.
+    #[must_use]
+    pub fn banner(self) -> Vec<u8> {
+        [format!("OpenSSH_{}", self.version).as_bytes(), self.patch.bytes()].concat()
     }
 
     /// OpenSSH 8.4 as Debian 11 ships it.
-    pub const DEBIAN_11: Self = Self { version: Version(8, 4), distribution: Distribution::Debian };
+    pub const DEBIAN_11: Self = Self::new(Version(8, 4), Distribution::Debian);
 
     /// OpenSSH 10.0 as Debian 13 ships it.
-    pub const DEBIAN_13: Self = Self { version: Version(10, 0), distribution: Distribution::Debian };
+    pub const DEBIAN_13: Self = Self::new(Version(10, 0), Distribution::Debian);
+
+    /// OpenSSH 10.6 as Debian unstable ships it in the autumn of 2026.
+    pub const DEBIAN_UNSTABLE: Self = Self::new(Version(10, 6), Distribution::Debian);
 
     /// Whether this reading was compared with the real program over random configurations (`tests/login_sshd_oracle`).
     /// One that was not may refute but never prove.
     #[must_use]
     pub fn is_compared(self) -> bool {
-        [Self::DEBIAN_12, Self::DEBIAN_13].contains(&self)
+        [Self::DEBIAN_11, Self::DEBIAN_12, Self::DEBIAN_13, Self::DEBIAN_UNSTABLE]
+            .iter()
+            .any(|compared| compared.version == self.version && compared.distribution == self.distribution)
+    }
+
+    /// Whether Kerberos and GSSAPI are compiled in. Debian left them out with 1:10.4p1-5 and has packages of their own
+    /// for them since, whose sshd announces itself alike: see `doubt` in `value`.
+    #[must_use]
+    pub fn has_gssapi(self) -> bool {
+        self.distribution != Distribution::Debian || !self.at_least(10, 4)
     }
 
     /// Whether the release is `version` or later.
@@ -98,6 +154,11 @@ mod tests {
         check("OpenSSH_8.7p1", "OpenSSH 8.7");
         check("OpenSSH_10.0p2 Ubuntu-1", "OpenSSH 10.0 (Debian)");
         assert_eq!(Dialect::from_banner("dropbear_2022.83"), None);
+        assert!(Dialect::from_banner("OpenSSH_10.6p1 Debian-1").is_some_and(Dialect::is_compared));
+        assert!(!Dialect::from_banner("OpenSSH_10.6p1").is_some_and(Dialect::is_compared));
+        let whole = "OpenSSH_10.0p2 Debian-7+deb13u4";
+        assert_eq!(Dialect::from_banner(whole).map(Dialect::banner), Some(whole.as_bytes().to_vec()));
+        assert_eq!(Dialect::from_banner(&format!("OpenSSH_10.0p2 {}", "x".repeat(60))), None);
         assert_eq!(Dialect::from_banner("OpenSSH_for_Windows_8.1"), None);
     }
 }

@@ -1,9 +1,9 @@
 //! Names of key algorithms, and what a list of them stands for.
 //!
 //! `keyimpls[]` and `sshkey_names_valid2` (sshkey.c), `kex_assemble_names` (kex.c), `KEX_DEFAULT_PK_ALG` and
-//! `SSH_ALLOWED_CA_SIGALGS` (myproposal.h) of OpenSSH 8.4, 9.2 and 10.0, built with OpenSSL.
+//! `SSH_ALLOWED_CA_SIGALGS` (myproposal.h) of OpenSSH 8.4, 9.2, 10.0 and 10.6, built with OpenSSL.
 
-use super::dialect::Dialect;
+use super::dialect::{Dialect, Version};
 use super::keyword::Kind;
 use super::pattern;
 
@@ -30,6 +30,17 @@ const ALL: &[&str] = &[
     "rsa-sha2-256-cert-v01@openssh.com",
     "rsa-sha2-512",
     "rsa-sha2-512-cert-v01@openssh.com",
+];
+
+/// Names that came later, each behind the one that it follows in that order.
+const LATER: &[(&str, &str, Version)] = &[
+    ("sk-ssh-ed25519-cert-v01@openssh.com", "ssh-mldsa44-ed25519", Version(10, 6)),
+    ("ssh-mldsa44-ed25519", "ssh-mldsa44-ed25519-cert", Version(10, 6)),
+    (
+        "webauthn-sk-ecdsa-sha2-nistp256@openssh.com",
+        "webauthn-sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
+        Version(10, 3),
+    ),
 ];
 
 /// The same up to 9.0.
@@ -69,6 +80,20 @@ const DEFAULT: &[&str] = &[
     "rsa-sha2-256",
 ];
 
+/// The same since 10.6; lists of signatures of certificate authorities do without the last.
+const DEFAULT_SINCE_10_6: &[&str] = &[
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+    "webauthn-sk-ecdsa-sha2-nistp256@openssh.com",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
+    "ssh-mldsa44-ed25519",
+];
+
 /// The same up to 8.4; `ssh-rsa` follows in lists of keys, not in lists of signatures.
 const DEFAULT_BEFORE_8_5: &[&str] = &[
     "ecdsa-sha2-nistp256",
@@ -82,32 +107,50 @@ const DEFAULT_BEFORE_8_5: &[&str] = &[
 ];
 
 fn is_certificate(name: &str) -> bool {
-    name.ends_with(CERTIFICATE)
+    name.ends_with(CERTIFICATE) || name.ends_with(PLAIN_CERTIFICATE)
 }
 
 const CERTIFICATE: &str = "-cert-v01@openssh.com";
 
+/// Without the vendor's name: of algorithms that the IETF named.
+const PLAIN_CERTIFICATE: &str = "-cert";
+
 /// Every algorithm that a list of this kind may name, in sshd's own order.
 fn all(kind: Kind, dialect: Dialect) -> impl Iterator<Item = &'static str> {
     let table = if dialect.at_least(9, 1) { ALL } else { ALL_BEFORE_9_1 };
+    let with_later = move |name: &'static str| {
+        let next = move |name: &&'static str| {
+            let later = LATER.iter().find(|(before, _, since)| before == name && dialect.version >= *since);
+            later.map(|(_, later, _)| *later)
+        };
+        std::iter::successors(Some(name), next)
+    };
     // DSA left with 10.0.
     let dsa = !dialect.at_least(10, 0);
     let wanted =
         move |name: &&str| (kind == Kind::KeyAlgorithms || !is_certificate(name)) && (dsa || !name.contains("-dss"));
-    table.iter().copied().filter(wanted)
+    table.iter().copied().flat_map(with_later).filter(wanted)
 }
 
 fn default(kind: Kind, dialect: Dialect) -> Vec<String> {
-    let plain = if dialect.at_least(8, 5) { DEFAULT } else { DEFAULT_BEFORE_8_5 };
+    let plain = match () {
+        () if dialect.at_least(10, 6) => DEFAULT_SINCE_10_6,
+        () if dialect.at_least(8, 5) => DEFAULT,
+        () => DEFAULT_BEFORE_8_5,
+    };
     let mut plain = plain.to_vec();
     if kind != Kind::KeyAlgorithms {
+        plain.retain(|name| *name != "ssh-mldsa44-ed25519");
         return plain.into_iter().map(str::to_owned).collect();
     }
     // Signatures with SHA-1 were accepted up to 8.7.
     if !dialect.at_least(8, 8) {
         plain.push("ssh-rsa");
     }
-    let certificate = |name: &&str| format!("{}{CERTIFICATE}", name.strip_suffix("@openssh.com").unwrap_or(name));
+    let certificate = |name: &&str| match *name {
+        "ssh-mldsa44-ed25519" => format!("{name}{PLAIN_CERTIFICATE}"),
+        _ => format!("{}{CERTIFICATE}", name.strip_suffix("@openssh.com").unwrap_or(name)),
+    };
     plain.iter().map(certificate).chain(plain.iter().map(|name| (*name).to_owned())).collect()
 }
 
@@ -161,8 +204,8 @@ pub fn are_valid(names: &[u8], kind: Kind, dialect: Dialect) -> bool {
             return !(plain_only && is_certificate(known));
         }
         let short = |short: &&str| name.eq_ignore_ascii_case(short.as_bytes());
-        let short = SHORT.iter().filter(|name| **name != "DSA" || !dialect.at_least(10, 0)).any(short);
-        short
+        // Short names left with 10.0.
+        !dialect.at_least(10, 0) && SHORT.iter().any(short)
             || all(Kind::KeyAlgorithms, dialect)
                 .any(|known| pattern::list(known.as_bytes(), name) != pattern::Answer::No)
     })
@@ -190,6 +233,15 @@ mod tests {
         check("RSA", new, None);
         check("ssh-dss", new, Some("ssh-dss"));
         check("ssh-dss", Dialect::DEBIAN_13, None);
+        check(
+            "ssh-mldsa*,webauthn*",
+            Dialect::DEBIAN_UNSTABLE,
+            Some(
+                "ssh-mldsa44-ed25519,ssh-mldsa44-ed25519-cert,webauthn-sk-ecdsa-sha2-nistp256@openssh.com,\
+                 webauthn-sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
+            ),
+        );
+        check("ssh-mldsa*", Dialect::DEBIAN_13, None);
         let length = |value: &[u8]| list(Kind::KeyAlgorithms, value, new).unwrap().len();
         assert_eq!((length(b"-*"), length(b"+ssh-rsa")), (0, 17));
         assert_eq!(list(Kind::KeyAlgorithms, b"^ssh-rsa", new).unwrap()[0], "ssh-rsa");

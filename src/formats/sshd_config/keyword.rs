@@ -104,17 +104,25 @@ impl Keyword {
         ALIASES
             .iter()
             .filter(|(alias, _, _)| *alias == name && (*alias != "skeyauthentication" || dialect.at_least(8, 7)))
+            .filter(|(alias, _, _)| *alias != "gssapicleanupcreds" || dialect.has_gssapi())
             .find_map(|(_, canonical, scope)| Some((Self::known(canonical, dialect)?, *scope)))
     }
 
     /// The keyword called `name` itself.
     #[must_use]
     pub fn known(name: &str, dialect: Dialect) -> Option<&'static Self> {
-        KEYWORDS.iter().find(|keyword| {
-            keyword.name == name
-                && (keyword.since..=keyword.until).contains(&dialect.version)
+        Self::all(dialect).find(|keyword| keyword.name == name)
+    }
+
+    /// Every keyword of `dialect`, each once.
+    pub fn all(dialect: Dialect) -> impl Iterator<Item = &'static Self> {
+        let left_out = move |name: &str| !dialect.has_gssapi() && WITHOUT_GSSAPI.iter().any(|one| one.name == name);
+        let known = move |keyword: &&Self| {
+            (keyword.since..=keyword.until).contains(&dialect.version)
                 && keyword.only.is_none_or(|only| only == dialect.distribution)
-        })
+        };
+        let kept = KEYWORDS.iter().filter(move |keyword| !left_out(keyword.name));
+        kept.chain(WITHOUT_GSSAPI.iter().filter(move |_| !dialect.has_gssapi())).filter(known)
     }
 
     /// Where it may stand in `dialect`.
@@ -122,6 +130,8 @@ impl Keyword {
     pub fn scope_in(&self, dialect: Dialect) -> Scope {
         match self.name {
             "subsystem" if dialect.at_least(9, 5) => Scope::Match,
+            // Shut out by mistake when the parser was written anew.
+            "pamservicename" if dialect.version == Version(10, 4) => Scope::Global,
             _ => self.scope,
         }
     }
@@ -132,6 +142,7 @@ impl Keyword {
         match self.name {
             // Before 8.7 it was its own option; `ChallengeResponseAuthentication yes` switched it on.
             "kbdinteractiveauthentication" if !dialect.at_least(8, 7) => "no",
+            "pubkeyauthoptions" if dialect.at_least(10, 6) => "none max-pk-ok:6",
             "sshdsessionpath" if dialect.distribution == Debian => "/usr/lib/openssh/sshd-session",
             "sshdauthpath" if dialect.distribution == Debian => "/usr/lib/openssh/sshd-auth",
             _ => self.default,
@@ -210,11 +221,12 @@ pub static KEYWORDS: &[Keyword] = &[
     of("kerberosgetafstoken", Global, Ignored, ""),
     of("gssapiauthentication", Match, FLAG, "no"),
     of("gssapicleanupcredentials", Global, FLAG, "yes"),
-    of("gssapikeyexchange", Global, FLAG, "no").only(Debian),
+    of("gssapikeyexchange", Global, FLAG, "no").only(Debian).until(10, 3),
     of("gssapistrictacceptorcheck", Global, FLAG, "yes"),
-    of("gssapistorecredentialsonrekey", Global, FLAG, "no").only(Debian),
-    of("gssapikexalgorithms", Global, Kind::Other(Other::Suite(Suite::GssKeyExchanges)), "").only(Debian),
-    of("gssapiusesessioncredcache", Global, Ignored, "").only(Debian),
+    of("gssapidelegatecredentials", Global, FLAG, "yes").since(10, 3),
+    of("gssapistorecredentialsonrekey", Global, FLAG, "no").only(Debian).until(10, 3),
+    of("gssapikexalgorithms", Global, Kind::Other(Other::Suite(Suite::GssKeyExchanges)), "").only(Debian).until(10, 3),
+    of("gssapiusesessioncredcache", Global, Ignored, "").only(Debian).until(10, 3),
     of("passwordauthentication", Match, FLAG, "yes"),
     of("kbdinteractiveauthentication", Match, FLAG, "yes"),
     of("challengeresponseauthentication", Global, FLAG, "yes").until(8, 6),
@@ -225,7 +237,8 @@ pub static KEYWORDS: &[Keyword] = &[
     of("permittty", Match, FLAG, "yes"),
     of("permituserrc", Match, FLAG, "yes"),
     of("strictmodes", Global, FLAG, "yes"),
-    of("tcpkeepalive", Global, FLAG, "yes"),
+    of("tcpkeepalive", Global, FLAG, "yes").until(10, 5),
+    of("tcpkeepalive", Global, KEEP_ALIVE, "true").since(10, 6),
     of("permitemptypasswords", Match, FLAG, "no"),
     of("compression", Global, COMPRESSION, "yes"),
     of("gatewayports", Match, GATEWAY, "no"),
@@ -237,6 +250,7 @@ pub static KEYWORDS: &[Keyword] = &[
     of("streamlocalbindunlink", Match, FLAG, "no"),
     of("exposeauthinfo", Match, FLAG, "no").since(7, 7),
     of("debianbanner", Global, FLAG, "yes").only(Debian),
+    of("warnweakcrypto", Global, WEAK_CRYPTO, "true").since(10, 6),
     of("refuseconnection", Match, FLAG, "no").since(9, 9),
     of("pidfile", Global, Path, "/run/sshd.pid"),
     of("modulifile", Global, Path, "/etc/ssh/moduli").since(8, 5),
@@ -248,10 +262,12 @@ pub static KEYWORDS: &[Keyword] = &[
     of("forcecommand", Match, Rest, "none"),
     of("chrootdirectory", Match, Word, "none"),
     of("trustedusercakeys", Match, Path, "none"),
-    of("revokedkeys", Match, Path, "none"),
+    of("revokedkeys", Match, Path, "none").until(10, 2),
+    of("revokedkeys", Match, Kind::Files, "").since(10, 3),
     of("securitykeyprovider", Global, Kind::Other(Other::Word), "internal").since(8, 2),
     of("sshdsessionpath", Global, Path, "").since(9, 8),
     of("sshdauthpath", Global, Path, "").since(10, 0),
+    of("agentsocketpath", Match, Kind::Other(Other::AgentSocket), "user:.ssh/agent").since(10, 6),
     of("authorizedprincipalsfile", Match, Word, "none"),
     of("versionaddendum", Global, Kind::Other(Other::Addendum), "none"),
     of("authorizedkeyscommand", Match, Kind::Command, "none"),
@@ -298,7 +314,7 @@ pub static KEYWORDS: &[Keyword] = &[
     of("include", Match, Kind::Other(Other::Structure), "").since(8, 2),
     of("match", Match, Kind::Other(Other::Structure), ""),
     // Without effect.
-    of("pamauthenticationviakbdint", Global, Ignored, ""),
+    of("pamauthenticationviakbdint", Global, Ignored, "").until(10, 3),
     of("serverkeybits", Global, Ignored, ""),
     of("keyregenerationinterval", Global, Ignored, ""),
     of("rhostsauthentication", Global, Ignored, ""),
@@ -316,6 +332,30 @@ pub static KEYWORDS: &[Keyword] = &[
     of("skeyauthentication", Global, Ignored, "").until(8, 6),
 ];
 
+/// What takes the place of keywords of the same name where Kerberos and GSSAPI are not compiled in. Order is of no
+/// account, since none of them is printed.
+static WITHOUT_GSSAPI: &[Keyword] = &[
+    of("kerberosauthentication", Match, Ignored, ""),
+    of("kerberosorlocalpasswd", Global, Ignored, ""),
+    of("kerberosticketcleanup", Global, Ignored, ""),
+    of("kerberosgetafstoken", Global, Ignored, ""),
+    of("gssapiauthentication", Match, Ignored, ""),
+    of("gssapicleanupcredentials", Global, Ignored, ""),
+    of("gssapidelegatecredentials", Global, Ignored, "").since(10, 3),
+    of("gssapistrictacceptorcheck", Global, Ignored, ""),
+];
+
+/// `yes` stands for the connection to the client alone; `-T` prints it as `true`.
+const KEEP_ALIVE: Kind = Kind::Choice(&[
+    ("yes", "true"),
+    ("true", "true"),
+    ("transport", "true"),
+    ("all", "all"),
+    ("no", "false"),
+    ("false", "false"),
+]);
+const WEAK_CRYPTO: Kind =
+    Kind::Choice(&[("yes", "true"), ("true", "true"), ("no", "false"), ("false", "false"), ("no-pq-kex", "false")]);
 const TUNNEL: Kind = Kind::Exactly(&["no", "point-to-point", "ethernet", "yes"]);
 const DIGESTS: &[&str] = &["md5", "sha1", "sha256", "sha384", "sha512"];
 const FACILITY: Kind = Kind::Choice(&[
@@ -370,8 +410,8 @@ mod tests {
 
     #[test]
     fn names_depend_on_the_dialect() {
-        let old = Dialect { version: Version(8, 4), distribution: Debian };
-        let new = Dialect { version: Version(9, 9), distribution: Distribution::Upstream };
+        let old = Dialect::new(Version(8, 4), Debian);
+        let new = Dialect::new(Version(9, 9), Distribution::Upstream);
         check("UsePAM", Dialect::DEBIAN_12, Some(("usepam", Global)));
         check("DSAAuthentication", Dialect::DEBIAN_12, Some(("pubkeyauthentication", Global)));
         check("ChallengeResponseAuthentication", Dialect::DEBIAN_12, Some(("kbdinteractiveauthentication", Match)));
@@ -385,11 +425,25 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_lower_case() {
-        let mut seen = BTreeSet::new();
-        for keyword in KEYWORDS {
-            assert!(seen.insert(keyword.name), "{} twice", keyword.name);
-            assert_eq!(keyword.name, keyword.name.to_ascii_lowercase());
+        let upstream = Dialect::new(Version(10, 6), Distribution::Upstream);
+        for dialect in [Dialect::DEBIAN_11, Dialect::DEBIAN_12, Dialect::DEBIAN_13, Dialect::DEBIAN_UNSTABLE, upstream]
+        {
+            let mut seen = BTreeSet::new();
+            for keyword in Keyword::all(dialect) {
+                assert!(seen.insert(keyword.name), "{} twice in {dialect}", keyword.name);
+                assert_eq!(keyword.name, keyword.name.to_ascii_lowercase());
+            }
+            assert!(ALIASES.iter().all(|(_, canonical, _)| seen.contains(canonical)), "{dialect}");
         }
-        assert!(ALIASES.iter().all(|(_, canonical, _)| seen.contains(canonical)));
+    }
+
+    #[test]
+    fn what_is_not_compiled_in_is_passed_over() {
+        let kind = |name, dialect| Keyword::known(name, dialect).map(|keyword| keyword.kind);
+        assert_eq!(kind("gssapiauthentication", Dialect::DEBIAN_13), Some(FLAG));
+        assert_eq!(kind("gssapiauthentication", Dialect::DEBIAN_UNSTABLE), Some(Ignored));
+        assert_eq!(kind("gssapikeyexchange", Dialect::DEBIAN_UNSTABLE), None);
+        let upstream = Dialect::new(Version(10, 6), Distribution::Upstream);
+        assert_eq!(kind("gssapiauthentication", upstream), Some(FLAG));
     }
 }

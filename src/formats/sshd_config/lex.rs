@@ -68,6 +68,14 @@ pub struct Word {
     pub at: usize,
 }
 
+impl Word {
+    /// Whether it is `none` in any case.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.text.eq_ignore_ascii_case(b"none")
+    }
+}
+
 /// What remains of a line while it is cut, with the offset of its first byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rest {

@@ -1,7 +1,7 @@
 //! Values that have no bearing on who may log in. They are checked all the same, because sshd refuses the whole
 //! configuration for a bad one, and a proof about a file that sshd never read would be worth nothing.
 //!
-//! Follows the cases of `process_server_config_line_depth` (servconf.c, OpenSSH 8.4 to 10.0) and what they call: `sscanf`,
+//! Follows the cases of `process_server_config_line_depth` (servconf.c, OpenSSH 8.4 to 10.3; 10.6 by trial) and what they call: `sscanf`,
 //! `scan_scaled`, `parse_ipqos`, `hpdelim`, `permitopen_port`, `parse_timeout`.
 
 use super::dialect::Dialect;
@@ -46,6 +46,8 @@ pub enum Other {
     Listens,
     /// An octal number up to 0777.
     Mask,
+    /// Where sockets of agents are made: `user:PATH`, `shared:/PATH` or `none`.
+    AgentSocket,
     /// Read by the evaluator, not as a value.
     Structure,
 }
@@ -149,6 +151,7 @@ pub fn parse(other: Other, args: &[Word], rest: &[u8], at: usize, dialect: Diale
             }
         }
         Other::Opens | Other::Listens => opens(args, other == Other::Listens, dialect)?,
+        Other::AgentSocket => valid(is_agent_socket(text))?,
         Other::Mask => valid(octal(text).is_some_and(|mask| mask <= 0o777))?,
     };
     if let Some(extra) = args.get(used) {
@@ -267,16 +270,30 @@ fn is_max_startups(text: &[u8], dialect: Dialect) -> bool {
 fn is_timeout(text: &[u8], dialect: Dialect) -> bool {
     let Some(sign) = text.iter().position(|byte| *byte == b'=') else { return false };
     let time = text.get(sign.saturating_add(1)..).unwrap_or_default();
-    sign > 0 && value::time(time, dialect).is_some()
+    // With fractions came times beyond the largest integer.
+    let valid =
+        if dialect.at_least(10, 6) { value::seconds(time).is_some() } else { value::time(time, dialect).is_some() };
+    sign > 0 && valid
+}
+
+fn is_agent_socket(text: &[u8]) -> bool {
+    let path = |prefix: &str| text.strip_prefix(prefix.as_bytes());
+    path("user:").is_some_and(|path| !path.is_empty())
+        || path("shared:").is_some_and(|path| path.first() == Some(&b'/'))
+        || text.eq_ignore_ascii_case(b"none")
 }
 
 fn is_penalty(text: &[u8], dialect: Dialect) -> bool {
-    const TIMES: [&[u8]; 7] =
-        [b"crash:", b"authfail:", b"noauth:", b"grace-exceeded:", b"refuseconnection:", b"max:", b"min:"];
+    const TIMES: [&[u8]; 8] =
+        [b"crash:", b"authfail:", b"noauth:", b"grace-exceeded:", b"refuseconnection:", b"max:", b"min:", INVALID_USER];
+    /// Since 10.3.
+    const INVALID_USER: &[u8] = b"invaliduser:";
     const NUMBERS: [&[u8]; 2] = [b"max-sources4:", b"max-sources6:"];
     const WORDS: [&[u8]; 4] =
         [b"overflow:deny-all", b"overflow:permissive", b"overflow6:deny-all", b"overflow6:permissive"];
-    TIMES.iter().any(|name| text.strip_prefix(*name).is_some_and(|time| value::time(time, dialect).is_some()))
+    let new = dialect.at_least(10, 3);
+    let is_time = |time: &[u8]| if new { value::seconds(time).is_some() } else { value::time(time, dialect).is_some() };
+    TIMES.iter().filter(|name| **name != INVALID_USER || new).any(|name| text.strip_prefix(*name).is_some_and(is_time))
         || NUMBERS.iter().any(|name| text.strip_prefix(*name).is_some_and(|n| value::integer(n).is_some()))
         || WORDS.contains(&text)
 }

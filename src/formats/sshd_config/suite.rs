@@ -1,6 +1,6 @@
 //! Names of ciphers, MACs and key exchanges.
 //!
-//! `ciphers[]` (cipher.c), `macs[]` (mac.c), `kexalgs[]` (kex.c, kex-names.c) of OpenSSH 8.4 to 10.0, built with OpenSSL.
+//! `ciphers[]` (cipher.c), `macs[]` (mac.c), `kexalgs[]` (kex.c, kex-names.c) of OpenSSH 8.4 to 10.6, built with OpenSSL.
 
 use super::dialect::{Dialect, Version};
 
@@ -71,6 +71,7 @@ const KEY_EXCHANGES: &[(&str, Version, Version)] = &[
     // Debian carries it to 9.2 from 9.9.
     ("sntrup761x25519-sha512", Version(9, 2), LAST),
     ("mlkem768x25519-sha256", Version(9, 9), LAST),
+    ("mlkem768nistp256-sha256", Version(10, 6), LAST),
 ];
 
 const FIRST: Version = Version(0, 0);
@@ -117,6 +118,7 @@ fn is_known(suite: Suite, name: &[u8], dialect: Dialect) -> bool {
     let among = |names: &[&str]| names.iter().any(|known| known.as_bytes() == name);
     let gss = || {
         dialect.distribution == super::Distribution::Debian
+            && dialect.has_gssapi()
             && GSS_KEY_EXCHANGES.iter().any(|start| name.starts_with(start.as_bytes()))
     };
     match suite {

@@ -53,7 +53,7 @@ pub fn parse(
         Ok(args.iter().map(|word| word.text.clone()).collect::<Vec<_>>())
     };
     match keyword.kind {
-        Kind::Ignored => Ok(Vec::new()),
+        Kind::Ignored => Ok(args.iter().map(|word| word.text.clone()).collect()),
         Kind::Other(kind) => other::parse(kind, args, rest, at, dialect),
         Kind::Exactly(words) => {
             let word = first()?;
@@ -134,6 +134,9 @@ pub fn parse(
                 (_, None) => Ok(()),
             }
         }),
+        Kind::Files if dialect.at_least(10, 3) && args.len() > 1 && args.iter().any(Word::is_none) => {
+            refuse(at, "`none` must appear alone".to_owned())
+        }
         Kind::Groups | Kind::Files => {
             each(&|text| if text.is_empty() { Err("an empty argument".to_owned()) } else { Ok(()) })
         }
@@ -151,21 +154,25 @@ pub fn parse(
             each(&|text| if text == b"any" { Ok(()) } else { methods_valid(text, dialect) })
         }
         Kind::PubkeyOptions => {
-            let (mut touch, mut verify) = (false, false);
+            let (mut touch, mut verify, mut queries) = (false, false, None);
             for word in args {
-                match word.text.to_ascii_lowercase().as_slice() {
+                let text = word.text.to_ascii_lowercase();
+                match text.as_slice() {
                     b"none" => {}
                     b"touch-required" => touch = true,
                     b"verify-required" => verify = true,
-                    _ => return refuse(word.at, format!("unsupported option `{}`", show(&word.text))),
+                    _ => match text.strip_prefix(b"max-pk-ok:").filter(|_| dialect.at_least(10, 6)) {
+                        Some(number) => match integer(number).filter(|number| *number <= MAX_KEY_QUERIES) {
+                            Some(number) => queries = Some(number),
+                            None => return refuse(word.at, "bad max-pk-ok value".to_owned()),
+                        },
+                        None => return refuse(word.at, format!("unsupported option `{}`", show(&word.text))),
+                    },
                 }
             }
-            Ok(match (touch, verify) {
-                (false, false) => vec![b"none".to_vec()],
-                (true, false) => vec![b"touch-required".to_vec()],
-                (false, true) => vec![b"verify-required".to_vec()],
-                (true, true) => vec![b"touch-required".to_vec(), b"verify-required".to_vec()],
-            })
+            let flags = [(touch, "touch-required"), (verify, "verify-required"), (!touch && !verify, "none")];
+            let flags = flags.iter().filter(|(set, _)| *set).map(|(_, name)| name.as_bytes().to_vec());
+            Ok(flags.chain(queries.map(|number| format!("max-pk-ok:{number}").into_bytes())).collect())
         }
         Kind::Port => {
             let word = first()?;
@@ -217,6 +224,12 @@ pub fn doubt(keyword: &Keyword, words: &[Vec<u8>]) -> Option<String> {
             (!numeric).then(|| format!("whether `{}` is an address is found out by sshd when it starts", show(word)))
         }
         Kind::Files => tilde(words),
+        // Debian builds the same release with and without.
+        Kind::Ignored if matches!(keyword.name, "gssapiauthentication" | "kerberosauthentication") => {
+            let on = words.iter().any(|word| !word.eq_ignore_ascii_case(b"no"));
+            let what = "counts where sshd is the package's that has GSSAPI and Kerberos compiled in";
+            on.then(|| format!("`{}` {what}, which its version does not tell", keyword.name))
+        }
         Kind::Command if !is_command(words.first()?) => {
             Some(format!("`{}` is refused by sshd if the line counts", show(words.first()?)))
         }
@@ -284,12 +297,17 @@ fn absolute(text: &[u8]) -> Vec<u8> {
     }
 }
 
-/// A time in seconds: numbers, each with an optional unit (`convtime`). Up to 9.2 each was read by strtol(3), which
-/// passes over white space and a sign.
+/// A time in whole seconds: numbers, each with an optional unit (`convtime`). Up to 9.2 each was read by strtol(3), which
+/// passes over white space and a sign. Since 10.3 a number may have a fraction (`convtime_double`), which is dropped from
+/// the sum.
 #[must_use]
 pub fn time(text: &[u8], dialect: Dialect) -> Option<u32> {
     if text.is_empty() {
         return None;
+    }
+    if dialect.at_least(10, 3) {
+        // Whole numbers of this size are exact.
+        return seconds(text).filter(|total| *total <= f64::from(MAX_INT)).map(|total| total as u32);
     }
     let lenient = !dialect.at_least(9, 3);
     let mut total = 0_u32;
@@ -325,6 +343,43 @@ pub fn time(text: &[u8], dialect: Dialect) -> Option<u32> {
     Some(total)
 }
 
+/// A time in seconds, of any size, as it is read since 10.3 (`convtime_double`): seconds may have a fraction, and stand
+/// once.
+#[must_use]
+pub fn seconds(text: &[u8]) -> Option<f64> {
+    let mut rest = text;
+    let mut total = 0.0;
+    let mut seen_seconds = false;
+    while !rest.is_empty() {
+        let length = rest.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
+        let (number, tail) = rest.split_at_checked(length)?;
+        let digits = std::str::from_utf8(number).ok()?;
+        let value: f64 = digits.parse().ok().filter(|value: &f64| value.is_finite())?;
+        // strtod(3) calls what is too small for it an error.
+        if value < f64::MIN_POSITIVE && digits.bytes().any(|byte| matches!(byte, b'1'..=b'9')) {
+            return None;
+        }
+        let (unit, tail) = match tail.split_first() {
+            None | Some((b's' | b'S', _)) if seen_seconds => return None,
+            None => (1.0, tail),
+            Some((b's' | b'S', tail)) => (1.0, tail),
+            Some((b'm' | b'M', tail)) => (60.0, tail),
+            Some((b'h' | b'H', tail)) => (3600.0, tail),
+            Some((b'd' | b'D', tail)) => (86_400.0, tail),
+            Some((b'w' | b'W', tail)) => (604_800.0, tail),
+            Some(_) => return None,
+        };
+        let of_seconds = unit == 1.0;
+        seen_seconds |= of_seconds;
+        if number.contains(&b'.') && !(of_seconds && number.last().is_some_and(u8::is_ascii_digit)) {
+            return None;
+        }
+        total += value * unit;
+        rest = tail;
+    }
+    (!text.is_empty()).then_some(total)
+}
+
 /// A number from 0 to 2147483647, as strtonum(3) reads it: leading white space and `+` are fine.
 #[must_use]
 pub fn integer(text: &[u8]) -> Option<u32> {
@@ -354,8 +409,10 @@ pub fn port(text: &[u8]) -> Option<u16> {
 pub fn methods_valid(list: &[u8], dialect: Dialect) -> Result<(), String> {
     for method in list.split(|byte| *byte == b',') {
         let name = method.split(|byte| *byte == b':').next().unwrap_or_default();
-        let patched_in = name == b"gssapi-keyex" && dialect.distribution == Distribution::Debian;
-        if !patched_in && !METHODS.iter().any(|known| known.as_bytes() == name) {
+        let patched_in =
+            name == b"gssapi-keyex" && dialect.distribution == Distribution::Debian && dialect.has_gssapi();
+        let left_out = name == b"gssapi-with-mic" && !dialect.has_gssapi();
+        if !patched_in && (left_out || !METHODS.iter().any(|known| known.as_bytes() == name)) {
             return Err(format!("unknown authentication method `{}`", show(name)));
         }
     }
@@ -365,6 +422,9 @@ pub fn methods_valid(list: &[u8], dialect: Dialect) -> Result<(), String> {
 /// The authentication methods of OpenSSH (RFC 4252, RFC 4256, RFC 4462).
 pub const METHODS: [&str; 6] =
     ["none", "publickey", "gssapi-with-mic", "password", "keyboard-interactive", "hostbased"];
+
+/// Most queries for a key that `PubkeyAuthOptions max-pk-ok:` takes (10.6).
+const MAX_KEY_QUERIES: u32 = 255;
 
 /// `INT_MAX`.
 const MAX_INT: u32 = 0x7fff_ffff;

@@ -17,6 +17,10 @@ pub struct Combination {
 /// More joint states than this are not searched.
 const MAX_STATES: usize = 20_000;
 
+/// States of single patterns that are kept at most, over all joint states: 64 MiB of them, which is a thousand names of
+/// eight letters.
+const MAX_CELLS: usize = 8 << 20;
+
 /// Longest pattern, in bytes, so that a set of positions fits a word of the machine.
 const MAX_PATTERN: usize = 63;
 
@@ -24,6 +28,10 @@ const MAX_PATTERN: usize = 63;
 /// is too long; nothing may then be concluded.
 #[must_use]
 pub fn combinations(patterns: &[&[u8]]) -> Option<Vec<Combination>> {
+    search(patterns, MAX_CELLS)
+}
+
+fn search(patterns: &[&[u8]], max_cells: usize) -> Option<Vec<Combination>> {
     if patterns.iter().any(|pattern| pattern.len() > MAX_PATTERN) {
         return None;
     }
@@ -43,7 +51,7 @@ pub fn combinations(patterns: &[&[u8]]) -> Option<Vec<Combination>> {
                 states.iter().zip(patterns).map(|(state, pattern)| step(pattern, *state, *byte)).collect();
             // The start is met with the empty word, which is no name: let it be met again.
             if seen.insert(next.clone()) || word.is_empty() {
-                if seen.len() > MAX_STATES {
+                if seen.len() > MAX_STATES || seen.len().saturating_mul(patterns.len()) > max_cells {
                     return None;
                 }
                 let mut longer = word.clone();
@@ -128,5 +136,9 @@ mod tests {
     #[test]
     fn what_is_too_long_is_not_concluded_from() {
         assert_eq!(combinations(&[&[b'a'; 64]]), None);
+        let patterns: Vec<Vec<u8>> = (0..30).map(|number| format!("a{number}*").into_bytes()).collect();
+        let patterns: Vec<&[u8]> = patterns.iter().map(Vec::as_slice).collect();
+        assert_eq!(search(&patterns, 900), None);
+        assert!(search(&patterns, 9_000).is_some());
     }
 }

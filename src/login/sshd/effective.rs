@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use super::config::{Config, Origin, Problem};
 use super::pass::{self, Decide, Outcome, Setting, Settings};
-use crate::formats::sshd_config::keyword::{KEYWORDS, Kind};
-use crate::formats::sshd_config::{Dialect, Keyword, Scope, key_algorithm, value};
+use crate::formats::sshd_config::keyword::Kind;
+use crate::formats::sshd_config::{Dialect, Keyword, Scope, Version, key_algorithm, value};
 use crate::login::sshd::Connection;
 use crate::model::text;
 
@@ -79,7 +79,7 @@ impl Config {
                 return Some(self.blame(setting, format!("{command} is set without {user}")));
             }
         }
-        for keyword in KEYWORDS {
+        for keyword in Keyword::all(self.dialect) {
             if let Some(setting) = settings.get(keyword.name)
                 && assembled(keyword, setting, self.dialect).is_err()
             {
@@ -156,6 +156,17 @@ impl<'a> Global<'a> {
         }
         let mut effective = self.values();
         effective.blocks = entered;
+        let cleared = |mut setting: Setting, name: &str| {
+            // Since 10.6 what a block says is cleared like what the global section says.
+            if self.config.dialect.at_least(10, 6)
+                && name != "revokedkeys"
+                && is_cleared_on_none(name)
+                && is_none(&setting)
+            {
+                setting.words = vec![b"none".to_vec()];
+            }
+            setting
+        };
         for (name, setting) in settings {
             let Some(keyword) = Keyword::known(name, self.config.dialect) else { continue };
             if keyword.scope != Scope::Match || self.is_forgotten(name) {
@@ -164,7 +175,7 @@ impl<'a> Global<'a> {
             if assembled(keyword, &setting, self.config.dialect).is_err() {
                 return Err(self.config.blame(&setting, format!("{name} names no algorithm")));
             }
-            effective.settings.insert(name, setting);
+            effective.settings.insert(name, cleared(setting, name));
         }
         // These two may be `none` in a block to clear a global value (end of `copy_set_server_options`).
         for name in ["forcecommand", "chrootdirectory"] {
@@ -181,7 +192,7 @@ impl<'a> Global<'a> {
     /// is `COPY_NONE` since the commit that allowed it in blocks again), `SetEnv` in 8.4.
     fn is_forgotten(&self, name: &str) -> bool {
         match name {
-            "pamservicename" => self.config.dialect.at_least(10, 4),
+            "pamservicename" => self.config.dialect.version == Version(10, 5),
             "setenv" => !self.config.dialect.at_least(8, 7),
             _ => false,
         }
@@ -236,6 +247,18 @@ impl Effective {
         self.settings.get(name).and_then(|setting| setting.origins.first().copied()).unwrap_or(Origin::Default)
     }
 
+    /// The values that a way in may depend on: all but those that only matter once somebody is in. What is not known to be
+    /// one of these is kept, so that a new keyword makes the proof slower and not wrong.
+    #[must_use]
+    pub fn deciding(&self) -> Settings {
+        let decides = |name: &str| {
+            let known = Keyword::known(name, self.dialect);
+            !known.is_some_and(|keyword| matches!(keyword.kind, Kind::Other(_) | Kind::Ignored))
+                && !AFTER_LOGIN.contains(&name)
+        };
+        self.settings.iter().filter(|(name, _)| decides(name)).map(|(name, setting)| (*name, setting.clone())).collect()
+    }
+
     /// Names of the public key algorithms that are accepted.
     #[must_use]
     pub fn algorithms(&self, name: &str) -> Vec<String> {
@@ -272,7 +295,7 @@ impl Effective {
     #[must_use]
     pub fn lines(&self) -> Vec<EffectiveLine> {
         let mut lines = Vec::new();
-        for keyword in KEYWORDS.iter().filter(|keyword| Keyword::known(keyword.name, self.dialect).is_some()) {
+        for keyword in Keyword::all(self.dialect) {
             if NOT_PRINTED.contains(&keyword.name) {
                 continue;
             }
@@ -280,6 +303,16 @@ impl Effective {
                 Kind::Ignored | Kind::Other(_) | Kind::Listen | Kind::HostKey => continue,
                 Kind::KeyAlgorithms | Kind::SignatureAlgorithms => vec![self.algorithms(keyword.name).join(",")],
                 _ => self.words(keyword.name),
+            };
+            // A list of files that `none` has emptied.
+            if words.is_empty() && keyword.kind == Kind::Files {
+                continue;
+            }
+            let words = match keyword.name {
+                "permitrootlogin" if self.dialect.at_least(10, 4) => {
+                    words.into_iter().map(|word| word.replace("without-password", "prohibit-password")).collect()
+                }
+                _ => words,
             };
             let origin = self.origin(keyword.name);
             match keyword.kind {
@@ -297,23 +330,49 @@ impl Effective {
     }
 }
 
+/// Keywords that say what a session may do, how it is logged and when it is given up; how often a password may be
+/// mistaken is among them.
+const AFTER_LOGIN: [&str; 22] = [
+    "acceptenv",
+    "allowagentforwarding",
+    "allowstreamlocalforwarding",
+    "allowtcpforwarding",
+    "banner",
+    "clientalivecountmax",
+    "clientaliveinterval",
+    "disableforwarding",
+    "exposeauthinfo",
+    "gatewayports",
+    "logingracetime",
+    "loglevel",
+    "maxauthtries",
+    "maxsessions",
+    "permittty",
+    "permituserrc",
+    "setenv",
+    "streamlocalbindunlink",
+    "unusedconnectiontimeout",
+    "x11displayoffset",
+    "x11forwarding",
+    "x11uselocalhost",
+];
+
 /// What `sshd -T` does not print.
 const NOT_PRINTED: [&str; 2] = ["debianbanner", "rdomain"];
 
 /// Replaces `none` of any case by the default for keywords that sshd clears on `none` when it starts
 /// (`CLEAR_ON_NONE`).
 fn cleared(mut settings: Settings, dialect: Dialect) -> Settings {
-    const CLEARED: [&str; 9] = [
-        "pidfile",
-        "xauthlocation",
-        "banner",
-        "trustedusercakeys",
-        "revokedkeys",
-        "authorizedprincipalsfile",
-        "forcecommand",
-        "chrootdirectory",
-        "hostkeyagent",
-    ];
+    // Lists of files are left without an element, which is not the same as unset.
+    for name in ["authorizedkeysfile", "revokedkeys"] {
+        if let Some(setting) = settings.get_mut(name)
+            && Keyword::known(name, dialect).is_some_and(|keyword| keyword.kind == Kind::Files)
+            && dialect.at_least(10, 3)
+            && is_none(setting)
+        {
+            setting.words.clear();
+        }
+    }
     for name in CLEARED {
         if let Some(setting) = settings.get_mut(name)
             && is_none(setting)
@@ -323,11 +382,28 @@ fn cleared(mut settings: Settings, dialect: Dialect) -> Settings {
     }
     // Lists are assembled at start and again for each connection; one that `-` left empty counts as unset the second time.
     settings.retain(|name, setting| {
-        KEYWORDS.iter().filter(|keyword| keyword.name == *name).all(|keyword| {
+        Keyword::known(name, dialect).is_none_or(|keyword| {
             assembled(keyword, setting, dialect).is_ok_and(|names| names.is_none_or(|names| !names.is_empty()))
         })
     });
     settings
+}
+
+/// Keywords of which `none` is the same as nothing (`CLEAR_ON_NONE`).
+const CLEARED: [&str; 9] = [
+    "pidfile",
+    "xauthlocation",
+    "banner",
+    "trustedusercakeys",
+    "revokedkeys",
+    "authorizedprincipalsfile",
+    "forcecommand",
+    "chrootdirectory",
+    "hostkeyagent",
+];
+
+fn is_cleared_on_none(name: &str) -> bool {
+    CLEARED.contains(&name)
 }
 
 fn is_none(setting: &Setting) -> bool {

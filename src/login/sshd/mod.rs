@@ -13,3 +13,4 @@ pub mod pass;
 pub use config::{Config, Origin, Problem, Unasked};
 pub use connection::Connection;
 pub use effective::{Effective, Global};
+pub use pass::Settings;

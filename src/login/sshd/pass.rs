@@ -12,7 +12,7 @@ use crate::formats::sshd_config::other::Other;
 use crate::formats::sshd_config::{Body, Criteria, Keyword, Scope};
 
 /// A value: its words, each with the line it comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Setting {
     /// The words, as sshd keeps them.
     pub words: Vec<Vec<u8>>,
@@ -154,10 +154,15 @@ impl Pass<'_> {
         if keyword.kind == Kind::Methods {
             return self.set_methods(words, origin, active);
         }
+        // Since 10.4 the command is asked for in any block.
+        let subsystem = keyword.kind == Kind::Other(Other::Subsystem);
+        if subsystem && self.config.dialect.at_least(10, 4) && words.get(1).is_none_or(Vec::is_empty) {
+            return self.refuse(self.config.problem(origin, None, "the subsystem's command is missing"), true);
+        }
         if !active || keyword.kind == Kind::Ignored {
             return;
         }
-        if keyword.kind == Kind::Other(Other::Subsystem) {
+        if subsystem {
             return self.set_subsystem(words, origin);
         }
         let settings = &mut self.outcome.settings;
