@@ -17,7 +17,8 @@ use common::case::Case;
 use common::mimic::{self, trial};
 use sshproof::login::explore::KnownStacks;
 use sshproof::login::prove;
-use sshproof::login::{explain, fix};
+use sshproof::login::{explain, fix, reach};
+use sshproof::model::text::escape;
 
 fn main() -> ExitCode {
     let trials = Case::all().into_iter().map(|case| {
@@ -28,10 +29,16 @@ fn main() -> ExitCode {
 }
 
 fn check(case: &Case) {
+    if let Some(demand) = case.demand() {
+        assert_eq!(demand.proof.name(), case.expected.proof, "{demand:?}");
+        assert!(demand.reason.contains(&case.expected.reason) && !case.expected.reason.is_empty(), "{demand:?}");
+        return;
+    }
     let (expected, server, world, policy) = (&case.expected, case.server(), case.world(), case.policy());
     let config = prove::config(&server, world).unwrap();
     let mut stacks = KnownStacks::new();
     let outcome = prove::prove_with(&server, Some(&config), world, &policy, &mut stacks);
+    let seeds = reach::seeds(&stacks, world.accounts, world.tree);
     let mut fixes = fix::Search::new(&server, world, &policy, &config, stacks);
     let first = outcome.violations.first().map(|violation| {
         let fix = fixes.smallest(violation);
@@ -49,6 +56,10 @@ fn check(case: &Case) {
         outcome.unknowns,
     );
     assert_eq!(outcome.proof.name(), expected.proof, "{shown}");
+    if !expected.in_reach.is_empty() || case.name.starts_with("69_") {
+        let accounts: Vec<String> = seeds.iter().map(|seed| escape(&seed.account)).collect();
+        assert_eq!(accounts, expected.in_reach, "{shown}");
+    }
     assert_eq!(outcome.closed, expected.closed, "{shown}");
     if expected.authenticators.is_some() {
         assert_eq!(outcome.authenticators, expected.authenticators, "{shown}");

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::authority;
 use super::explore::User;
 use super::methods::Stacks;
 use super::pam::{Answer, Files, Remote};
@@ -18,6 +19,8 @@ pub struct Questions<'a> {
     /// Patterns of which one word each is matched.
     names: Vec<&'a [u8]>,
     group_names: Vec<&'a [u8]>,
+    /// Where authorized keys are looked for, if a list asks for more than one.
+    key_files: Vec<&'a [u8]>,
 }
 
 /// What an account answers to all of it.
@@ -28,13 +31,20 @@ struct Answers {
     superuser: bool,
     matches: Vec<bool>,
     pam: Vec<Answer>,
+    authorities: Vec<Answer>,
 }
 
 impl<'a> Questions<'a> {
     /// Those of every line, whether it counts or not.
     #[must_use]
     pub fn of(config: &'a Config) -> Self {
-        let mut questions = Self { users: Vec::new(), groups: Vec::new(), names: Vec::new(), group_names: Vec::new() };
+        let mut questions = Self {
+            users: Vec::new(),
+            groups: Vec::new(),
+            names: Vec::new(),
+            group_names: Vec::new(),
+            key_files: authority::key_files(config),
+        };
         for line in config.files.iter().flat_map(|file| &file.lines).chain(&config.options) {
             match &line.body {
                 Body::Match(criteria) => {
@@ -93,6 +103,11 @@ impl<'a> Questions<'a> {
             superuser: user.account.is_some_and(|account| account.uid == 0),
             matches: users.chain(in_groups).chain(names).chain(named).collect(),
             pam: stacks.iter().flat_map(|stacks| stacks.answers(user.account, remotes, files)).collect(),
+            authorities: self
+                .key_files
+                .iter()
+                .map(|template| authority::is_trusted(std::iter::once(*template), user.account, files))
+                .collect(),
         }
     }
 }

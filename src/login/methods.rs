@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use super::authority;
 use super::factor::{Atom, Evidence, Guard, GuardKind, Kind, Ways};
 use super::pam::{self, Answer, Files, Mode, Program, Seen};
 use super::sshd::{Effective, Origin};
@@ -106,8 +107,9 @@ impl Leaf<'_> {
         for list in self.lists() {
             let mut ways = Ways::free();
             let mut keys = 0;
+            let several = list.iter().filter(|method| *method == "publickey").count() > 1;
             for method in &list {
-                ways = ways.combine(&self.method(method, keys));
+                ways = ways.combine(&self.method(method, keys, several));
                 keys += usize::from(method == "publickey");
                 if ways.is_empty() {
                     break;
@@ -177,8 +179,8 @@ impl Leaf<'_> {
         self.account.is_some_and(|account| account.uid == 0)
     }
 
-    /// What one method asks for; `keys` public keys were accepted before it in the list.
-    fn method(&self, method: &str, keys: usize) -> Ways {
+    /// What one method asks for; `keys` public keys were accepted before it in the list, which asks for `several`.
+    fn method(&self, method: &str, keys: usize, several: bool) -> Ways {
         let (name, device) = method.split_once(':').unwrap_or((method, ""));
         if !self.root_may_use(name) {
             return Ways::none();
@@ -186,7 +188,7 @@ impl Leaf<'_> {
         let shown = keys > 0;
         match name {
             "none" => self.none(shown),
-            "publickey" => self.public_key(keys),
+            "publickey" => self.public_key(keys, several),
             "password" => self.password(shown),
             "keyboard-interactive" if device.is_empty() || device == "pam" => self.keyboard_interactive(shown),
             "hostbased" => self.host_based(shown),
@@ -249,7 +251,7 @@ impl Leaf<'_> {
         self.pam(false, mode, key_shown).combine(&self.account_stack(mode, key_shown))
     }
 
-    fn public_key(&self, keys: usize) -> Ways {
+    fn public_key(&self, keys: usize, several: bool) -> Ways {
         let files = self.effective.words("authorizedkeysfile");
         let no_file = files.iter().all(|file| file.eq_ignore_ascii_case("none"));
         if no_file && !self.effective.is_set("authorizedkeyscommand") && !self.effective.is_set("trustedusercakeys") {
@@ -273,7 +275,26 @@ impl Leaf<'_> {
         } else {
             vec![Atom::new(Kind::Possession, &name("public key"))]
         };
-        Ways::one(Evidence::of(atoms)).combine(&self.account_stack(Mode::AccountOnly, keys > 0))
+        let mut ways = Ways::one(Evidence::of(atoms));
+        if several && algorithms.iter().any(|name| name.contains("-cert-v0")) {
+            ways = ways.union(self.own_authority());
+        }
+        ways.combine(&self.account_stack(Mode::AccountOnly, keys > 0))
+    }
+
+    /// The one key that certifies every key of a list, where the account's own file trusts it to.
+    fn own_authority(&self) -> Ways {
+        let way = Ways::one(Evidence::of([Atom::new(Kind::Possession, OWN_AUTHORITY)]));
+        let set = self.effective.list("authorizedkeysfile").iter().map(Vec::as_slice);
+        let files: Vec<&[u8]> = if set.len() == 0 { authority::DEFAULT.to_vec() } else { set.collect() };
+        // What a command prints nobody knows.
+        let printed = Answer::from(self.effective.is_set("authorizedkeyscommand")).and(Answer::Unknown);
+        match authority::is_trusted(files.into_iter(), self.account, self.files).or(printed) {
+            Answer::Yes => way,
+            Answer::No => Ways::none(),
+            Answer::Open | Answer::Unknown => way
+                .guarded(&Guard::when(GuardKind::Unmodelled, "the account's authorized keys trust a `cert-authority`")),
+        }
     }
 
     /// Proves a host, not a user. Without a file that trusts hosts it cannot succeed.
@@ -329,6 +350,9 @@ impl Leaf<'_> {
 
 /// The files outside configuration whose existence decides whether a method can succeed.
 pub const METHOD_FILES: [&str; 4] = ["/etc/ssh/shosts.equiv", "/etc/hosts.equiv", "/etc/krb5.keytab", "/etc/krb5.conf"];
+
+/// What such an account has in place of the keys that a list asks for.
+const OWN_AUTHORITY: &str = "key that its authorized_keys trust as `cert-authority`";
 
 /// In the order in which sshd offers them.
 const METHODS: [&str; 7] =
