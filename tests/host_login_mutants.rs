@@ -35,7 +35,7 @@ use sshproof::model::text::escape;
 use sshproof::policy::FactorCount;
 
 /// Mutants tried when nobody asks for all.
-const SLICE: usize = 8;
+const SLICE: usize = 6;
 
 /// Hosts side by side when all are tried: most of the time goes by in waiting for PAM's delays.
 const HOSTS: usize = 4;

@@ -166,6 +166,12 @@ pub fn furnish(root: &Root, case: &Case) {
     if case.root.texts.0.values().any(|text| trusts_authority(text)) {
         root.write("/etc/ssh/ca.pub", root.read("/run/client/authority.pub"));
     }
+    let names_command =
+        |text: &[u8]| String::from_utf8_lossy(text).contains(&format!("AuthorizedKeysCommand {KEYS_COMMAND} "));
+    if case.root.texts.0.values().any(|text| names_command(text)) {
+        root.write(KEYS_COMMAND, "#!/bin/sh\ncat /run/client/key.pub\n");
+        root.chmod(KEYS_COMMAND, 0o755);
+    }
     let (mut shadow, mut seeds) = (String::new(), String::new());
     for line in root.read("/etc/passwd").lines() {
         let fields: Vec<&str> = line.split(':').collect();
@@ -204,6 +210,9 @@ pub fn furnish(root: &Root, case: &Case) {
         root.chmod("/etc/users.oath", 0o600);
     }
 }
+
+/// The command that scenarios ask for keys; here it knows the client's, whoever logs in.
+const KEYS_COMMAND: &str = "/usr/bin/sss_ssh_authorizedkeys";
 
 /// What stands in a file of the case on the host: a session is no part of the question, and many scenarios have none.
 pub fn with_session(path: &str, text: String) -> String {
