@@ -264,8 +264,8 @@ pub fn log_in(
         // It may be there already.
         host.run(&["ip", "address", "add", &format!("{from}/{bits}"), "dev", "lo"]);
     }
-    let code = run(Command::new("oathtool").args(["--totp", "--base32", SEED]));
-    let code = if offer.code { code.trim() } else { "000000" };
+    let now = || run(Command::new("oathtool").args(["--totp", "--base32", SEED])).trim().to_owned();
+    let code = if offer.code { now() } else { "000000".to_owned() };
     let password = if offer.password { PASSWORD } else { "wrong" };
     let secret = if joined { format!("{password}{code}") } else { password.to_owned() };
     // A list may ask for the password more than once.
@@ -273,6 +273,8 @@ pub fn log_in(
     let (port, to) = (port.to_string(), format!("{user}@{}", if v6 { "::1" } else { "127.0.0.1" }));
     let mut ssh = vec!["timeout", "60", "ssh", "-F", "none", "-p", &port, "-b", from, "-o", "StrictHostKeyChecking=no"];
     ssh.extend(["-o", "UserKnownHostsFile=/run/client/known", "-o", "LogLevel=ERROR"]);
+    // The cheapest of them: it is no part of the question.
+    ssh.extend(["-o", "KexAlgorithms=curve25519-sha256", "-o", "HostKeyAlgorithms=ssh-ed25519"]);
     ssh.extend(["-o", &prompts, "-o", "IdentitiesOnly=yes", "-o", "UpdateHostKeys=no"]);
     ssh.extend(match (offer.own_authority, offer.keys) {
         (true, _) => ["-i", "/run/client/certified", "-i", "/run/client/certified2"].as_slice(),
@@ -287,7 +289,7 @@ pub fn log_in(
     }
     ssh.extend([to.as_str(), "id -un"]);
     let answers = [("SSH_ASKPASS", "/run/client/answer"), ("SSH_ASKPASS_REQUIRE", "force")];
-    let secrets = [("CODE", code), ("SECRET", secret.as_str())];
+    let secrets = [("CODE", code.as_str()), ("SECRET", secret.as_str())];
     let output = host.command(&ssh).envs(answers).envs(secrets).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     if said.trim() == user { Ok(()) } else { Err(format!("{said}{}", String::from_utf8_lossy(&output.stderr))) }
