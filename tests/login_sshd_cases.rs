@@ -17,7 +17,7 @@ use common::case::Case;
 use common::mimic::{self, trial};
 use sshproof::login::explore::KnownStacks;
 use sshproof::login::prove;
-use sshproof::login::{explain, fix, reach};
+use sshproof::login::{explain, fix, reach, sentence};
 use sshproof::model::text::escape;
 
 fn main() -> ExitCode {
@@ -44,6 +44,10 @@ fn check(case: &Case) {
         let fix = fixes.smallest(violation);
         explain::counterexample(violation, &server, &config, fix)
     });
+    let sentence = outcome.violations.first().map(|violation| sentence::of(violation, &policy)).unwrap_or_default();
+    if std::env::var_os("SSHPROOF_SENTENCES").is_some() && !sentence.is_empty() {
+        println!("{}: {}\n  {sentence}\n  fix: {}", case.name, expected.about, first.as_ref().unwrap().fix);
+    }
     let place = |problem: &sshproof::login::sshd::Problem| problem.to_string();
     let dead: Vec<String> = outcome.dead.iter().map(place).collect();
     let refused: Vec<String> = outcome.refusals.iter().map(place).collect();
@@ -77,6 +81,7 @@ fn check(case: &Case) {
         assert!(expected.user.is_empty() || first.user == expected.user, "{shown}");
         assert!(first.region.contains(&expected.region), "{shown}");
         assert!(first.fix.contains(&expected.fix), "{shown}");
+        assert!(expected.sentence.is_empty() || sentence == expected.sentence, "{sentence}\n{shown}");
         for wanted in &expected.decided {
             assert!(first.decided_by.iter().any(|line| line.starts_with(wanted)), "{wanted}\n{shown}");
         }

@@ -11,11 +11,11 @@ use crate::login::explore::KnownStacks;
 use crate::login::prove::{self, Outcome, Server, Violation, World};
 use crate::login::simple::{self, Demand};
 use crate::login::sshd::{Config, Problem};
-use crate::login::{explain, fix, pam, reach};
+use crate::login::{explain, fix, pam, reach, sentence};
 use crate::model::report::{self, Proof};
 use crate::model::text::escape;
 use crate::model::{Check, CheckResult, Evidence, Finding, Gap, Subject, code};
-use crate::policy::{FactorCount, LoginPolicy, Policy};
+use crate::policy::{LoginPolicy, Policy};
 
 /// The proof of every server. Dear: made once, judged by [`check`] and shown by [`Proved::entry`].
 #[must_use]
@@ -164,21 +164,12 @@ fn judge(proved: &Proved<'_>, policy: &Policy, result: &mut CheckResult) {
         return;
     };
     result.examined += outcome.classes.max(u64::from(!exposed));
-    let required = match policy.login.count {
-        FactorCount::Authenticators => "authenticators",
-        FactorCount::Categories => "categories",
-    };
-    for (example, lines) in proved.entry.counterexamples.iter().zip(&proved.evidence) {
+    let examples = proved.entry.counterexamples.iter().zip(&proved.evidence).zip(&outcome.violations);
+    for ((example, lines), violation) in examples {
         if !exposed {
             break;
         }
-        let message = format!(
-            "`{}` alone lets in {}: it proves {}, policy demands {} {required}",
-            example.methods.join(","),
-            example.region,
-            example.factors.join(" and "),
-            policy.login.factors,
-        );
+        let message = sentence::of(violation, &policy.login);
         let first = Evidence::Counterexample {
             user: example.user.clone(),
             from: example.from.clone(),

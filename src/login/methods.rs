@@ -165,6 +165,12 @@ impl Leaf<'_> {
         if self.effective.flag("kerberosauthentication") && list.iter().any(|method| method == "password") {
             keywords.push("kerberosauthentication");
         }
+        if list.iter().any(|method| method == "publickey") && self.only_certificates() {
+            keywords.push("trustedusercakeys");
+        }
+        if self.effective.is_set("forcecommand") {
+            keywords.push("forcecommand");
+        }
         let mut seen = Vec::new();
         keywords.retain(|keyword| {
             !seen.contains(keyword) && {
@@ -252,9 +258,7 @@ impl Leaf<'_> {
     }
 
     fn public_key(&self, keys: usize, several: bool) -> Ways {
-        let files = self.effective.words("authorizedkeysfile");
-        let no_file = files.iter().all(|file| file.eq_ignore_ascii_case("none"));
-        if no_file && !self.effective.is_set("authorizedkeyscommand") && !self.effective.is_set("trustedusercakeys") {
+        if self.knows_no_key() && !self.effective.is_set("trustedusercakeys") {
             return Ways::none();
         }
         let algorithms = self.effective.algorithms("pubkeyacceptedalgorithms");
@@ -273,13 +277,25 @@ impl Leaf<'_> {
                 Atom::new(Kind::Knowledge, &name("PIN or fingerprint of the security key")),
             ]
         } else {
-            vec![Atom::new(Kind::Possession, &name("public key"))]
+            let what = if self.only_certificates() { "certified public key" } else { "public key" };
+            vec![Atom::new(Kind::Possession, &name(what))]
         };
         let mut ways = Ways::one(Evidence::of(atoms));
         if several && algorithms.iter().any(|name| name.contains("-cert-v0")) {
             ways = ways.union(self.own_authority());
         }
         ways.combine(&self.account_stack(Mode::AccountOnly, keys > 0))
+    }
+
+    /// Whether nothing names keys of accounts.
+    fn knows_no_key(&self) -> bool {
+        let files = self.effective.words("authorizedkeysfile");
+        files.iter().all(|file| file.eq_ignore_ascii_case("none")) && !self.effective.is_set("authorizedkeyscommand")
+    }
+
+    /// Whether keys are accepted with a certificate of the host's authorities only.
+    fn only_certificates(&self) -> bool {
+        self.knows_no_key() && self.effective.is_set("trustedusercakeys")
     }
 
     /// The one key that certifies every key of a list, where the account's own file trusts it to.
@@ -352,7 +368,7 @@ impl Leaf<'_> {
 pub const METHOD_FILES: [&str; 4] = ["/etc/ssh/shosts.equiv", "/etc/hosts.equiv", "/etc/krb5.keytab", "/etc/krb5.conf"];
 
 /// What such an account has in place of the keys that a list asks for.
-const OWN_AUTHORITY: &str = "key that its authorized_keys trust as `cert-authority`";
+const OWN_AUTHORITY: &str = "key marked `cert-authority` in its own authorized_keys";
 
 /// In the order in which sshd offers them.
 const METHODS: [&str; 7] =

@@ -11,6 +11,7 @@ pub mod methods;
 pub mod pam;
 pub mod prove;
 pub mod reach;
+pub mod sentence;
 pub mod simple;
 pub mod sshd;
 pub mod tree;

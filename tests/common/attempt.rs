@@ -79,9 +79,10 @@ pub fn can_be_shown(way: &Violation) -> bool {
 }
 
 /// What the client can have, as the proof calls it.
-const HAS: [&str; 6] = [
+const HAS: [&str; 7] = [
     "public key",
     "public key no. 2",
+    "certified public key",
     OWN_AUTHORITY,
     "password",
     "one-time code (google_authenticator)",
@@ -89,7 +90,7 @@ const HAS: [&str; 6] = [
 ];
 
 /// A key that signs certificates for others.
-const OWN_AUTHORITY: &str = "key that its authorized_keys trust as `cert-authority`";
+const OWN_AUTHORITY: &str = "key marked `cert-authority` in its own authorized_keys";
 
 /// What the client has.
 #[derive(Clone, Copy, Debug, Default)]
@@ -107,7 +108,7 @@ impl Offer {
     pub fn of(way: &Violation) -> Self {
         let evidence = &way.way.evidence;
         let has = |name: &str| evidence.atoms.iter().any(|atom| atom.identity.starts_with(name));
-        let keys = evidence.atoms.iter().filter(|atom| atom.identity.starts_with("public key")).count();
+        let keys = evidence.atoms.iter().filter(|atom| atom.identity.contains("public key")).count();
         Self { keys, own_authority: has(OWN_AUTHORITY), password: has("password"), code: has("one-time code") }
     }
 

@@ -124,6 +124,8 @@ pub struct Expected {
     pub user: String,
     pub region: String,
     pub fix: String,
+    /// The whole sentence about the first counterexample.
+    pub sentence: String,
     /// Beginnings of lines that decide the first counterexample.
     pub decided: Vec<String>,
     /// Beginnings (`file:line`) of Match lines that can never hold.
@@ -156,6 +158,7 @@ impl Default for Expected {
             user: String::new(),
             region: String::new(),
             fix: String::new(),
+            sentence: String::new(),
             decided: Vec::new(),
             dead: Vec::new(),
             unknown: Vec::new(),
