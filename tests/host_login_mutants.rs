@@ -3,7 +3,8 @@
 //!
 //! sshd takes the mutant exactly when we say so, with the methods that we say. One that we call proved lets nobody in who
 //! has a single authenticator; of one that we call refuted the printed way in is open. Seeded slice by default;
-//! `SSHPROOF_LOGIN_MUTANTS=300` tries that many, `all` all of them, on four hosts side by side.
+//! `SSHPROOF_LOGIN_MUTANTS=300` tries that many, `all` all of them, on four hosts side by side, and a part of scenarios' names
+//! those of these scenarios.
 
 #![allow(
     clippy::disallowed_methods,
@@ -47,12 +48,16 @@ fn main() -> ExitCode {
 
 fn compare() {
     let asked = std::env::var("SSHPROOF_LOGIN_MUTANTS").unwrap_or_default();
-    let wanted = if asked == "all" { usize::MAX } else { asked.parse().unwrap_or(SLICE) };
+    let named = if asked == "all" || asked.parse::<usize>().is_ok() { "" } else { &asked };
+    let wanted = match asked.as_str() {
+        "" => SLICE,
+        asked => asked.parse().unwrap_or(usize::MAX),
+    };
     let cases: Vec<Case> = Case::all()
         .into_iter()
         .filter(|case| {
             let counted = case.expected.count == FactorCount::Authenticators;
-            case.expected.proof == "proved" && counted && attempt::unfit(case).is_none()
+            case.expected.proof == "proved" && case.name.contains(named) && counted && attempt::unfit(case).is_none()
         })
         .collect();
     let mut work: Vec<(&Case, Vec<Mutant>)> = cases.iter().map(|case| (case, mutants(case))).collect();
@@ -80,7 +85,7 @@ fn compare() {
     let total = total.into_inner().unwrap();
     println!("{there} mutants of {} proved scenarios; of {} tried: {total}", cases.len(), total.mutants);
     assert!(total.wrong.is_empty(), "{}", total.wrong.join("\n\n"));
-    assert!(total.mutants >= SLICE && total.attempts > 0, "too few were tried");
+    assert!(total.mutants > 0 && total.attempts > 0, "too few were tried");
 }
 
 /// A seeded choice, in the order of the cases.
@@ -170,6 +175,7 @@ impl Bench {
         );
         self.host.must(&["sh", "-c", &clear]);
         attempt::furnish(self.host.root(), case);
+        self.host.must(&["cp", "-a", "/etc/users.oath", "/run/seeds"]);
         let mut tally = Tally::default();
         for mutant in mutants {
             let path = mutant.path.to_string();
@@ -235,8 +241,9 @@ impl Bench {
             tally.not_tried += 1;
             return;
         }
-        // Failures that a module counts are forgotten between mutants.
-        self.host.must(&["sh", "-c", "rm -rf /run/faillock /var/run/faillock"]);
+        // Failures that a module counts and codes that it has seen are forgotten between mutants.
+        self.host.must(&["sh", "-c", "rm -rf /run/faillock /var/run/faillock; cp -a /run/seeds /etc/users.oath"]);
+        let before = tally.wrong.len();
         let ports = attempt::ports(case);
         let daemon = Daemon::start(&self.host, case, &ports);
         if let Some(way) = way {
@@ -274,6 +281,11 @@ impl Bench {
             tally.wrong.extend(wrong.into_iter().map(|wrong| format!("{what}: {wrong}")));
         }
         drop(daemon);
+        let log = self.host.root().read("/run/mutant.log");
+        if tally.wrong.len() > before {
+            tally.wrong.push(format!("{what}: sshd logged:\n{log}"));
+        }
+        self.host.root().write("/run/mutant.log", "");
     }
 }
 
@@ -284,12 +296,14 @@ fn tries() -> Vec<(&'static str, Offer)> {
     Offer::singles().map(|offer| ("alice", offer)).into_iter().chain(others).collect()
 }
 
-/// Whether the client was refused by authentication, and not by a server that did not answer.
+/// Whether the client was refused by authentication, and not by a server that did not answer. One that the account stack
+/// refuses is cut off without a word; ssh then says nothing and exits with 255.
 fn turned_away(said: &str) -> bool {
     ["Permission denied", "Too many authentication failures", "Connection closed by"]
         .iter()
         .any(|text| said.contains(text))
         && !said.contains("kex_exchange")
+        || said == "Some(255)"
 }
 
 /// The connection that sshd is asked about.
@@ -347,7 +361,7 @@ impl<'a> Daemon<'a> {
         let port = *ports.first().unwrap();
         let arguments = attempt::sshd(case, ports);
         // Twelve clients come at once: the first value of each of these wins.
-        let own = ["-o", "MaxStartups=100", "-o", "PidFile=/run/mutant.pid"];
+        let own = ["-E", "/run/mutant.log", "-o", "MaxStartups=100", "-o", "PidFile=/run/mutant.pid"];
         let command: Vec<&str> = arguments[..1].iter().map(String::as_str).chain(own).collect();
         let command: Vec<&str> = command.into_iter().chain(arguments[1..].iter().map(String::as_str)).collect();
         host.must(&command);

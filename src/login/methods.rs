@@ -22,6 +22,8 @@ pub struct Stacks {
     pub account: Program,
     /// The service they belong to.
     pub service: Vec<u8>,
+    /// Whether `pam_setcred` succeeds where nothing was authenticated before.
+    grants: bool,
     runs: RefCell<BTreeMap<Run, Ways>>,
 }
 
@@ -33,8 +35,10 @@ impl Stacks {
     /// The stacks of `service` as `files` show them.
     #[must_use]
     pub fn new(service: &[u8], files: &dyn Files) -> Self {
+        let auth = pam::compile(service, pam::Group::Auth, files);
         Self {
-            auth: pam::compile(service, pam::Group::Auth, files),
+            grants: auth.grants_credentials(),
+            auth,
             account: pam::compile(service, pam::Group::Account, files),
             service: service.to_vec(),
             runs: RefCell::default(),
@@ -254,7 +258,7 @@ impl Leaf<'_> {
             return Ways::none();
         }
         let mode = Mode::KeyboardInteractive;
-        self.pam(false, mode, key_shown).combine(&self.account_stack(mode, key_shown))
+        self.granted(self.pam(false, mode, key_shown).combine(&self.account_stack(mode, key_shown)))
     }
 
     fn public_key(&self, keys: usize, several: bool) -> Ways {
@@ -284,7 +288,19 @@ impl Leaf<'_> {
         if several && algorithms.iter().any(|name| name.contains("-cert-v0")) {
             ways = ways.union(self.own_authority());
         }
-        ways.combine(&self.account_stack(Mode::AccountOnly, keys > 0))
+        self.granted(ways.combine(&self.account_stack(Mode::AccountOnly, keys > 0)))
+    }
+
+    /// After a method that left nothing authenticated in sshd's own process, `pam_setcred` may fail and end the connection.
+    /// What modules answer to it is not modelled, so such a way is doubted and not denied.
+    fn granted(&self, ways: Ways) -> Ways {
+        if !self.effective.flag("usepam") || self.stacks.grants {
+            return ways;
+        }
+        ways.guarded(&Guard::when(
+            GuardKind::Unmodelled,
+            "the PAM stack grants credentials, which its own lines seem to deny",
+        ))
     }
 
     /// Whether nothing names keys of accounts.
@@ -324,7 +340,7 @@ impl Leaf<'_> {
                 _ => ways = ways.guarded(&Guard::when(GuardKind::Unmodelled, "a file trusts hosts to log users in")),
             }
         }
-        ways.combine(&self.account_stack(Mode::AccountOnly, key_shown))
+        self.granted(ways.combine(&self.account_stack(Mode::AccountOnly, key_shown)))
     }
 
     /// What the KDC demanded for the ticket is not known here. Without a keytab there is no service to have one for.

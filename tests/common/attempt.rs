@@ -293,5 +293,6 @@ pub fn log_in(
     let secrets = [("CODE", code.as_str()), ("SECRET", secret.as_str())];
     let output = host.command(&ssh).envs(answers).envs(secrets).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    if said.trim() == user { Ok(()) } else { Err(format!("{said}{}", String::from_utf8_lossy(&output.stderr))) }
+    let code = output.status.code();
+    if said.trim() == user { Ok(()) } else { Err(format!("{said}{}{code:?}", String::from_utf8_lossy(&output.stderr))) }
 }
