@@ -18,8 +18,9 @@ use common::mimic::{self, trial};
 use sshproof::login::explore::KnownStacks;
 use sshproof::login::pam::Account;
 use sshproof::login::prove::{self, World};
-use sshproof::login::{explain, fix};
+use sshproof::login::{explain, fix, reach, sentence};
 use sshproof::model::RootedPath;
+use sshproof::model::text::escape;
 
 fn main() -> ExitCode {
     let trials = Case::all().into_iter().map(|case| {
@@ -93,15 +94,25 @@ fn what_tells_accounts_apart_is_explored() {
 }
 
 fn check(case: &Case) {
+    if let Some(demand) = case.demand() {
+        assert_eq!(demand.proof.name(), case.expected.proof, "{demand:?}");
+        assert!(demand.reason.contains(&case.expected.reason) && !case.expected.reason.is_empty(), "{demand:?}");
+        return;
+    }
     let (expected, server, world, policy) = (&case.expected, case.server(), case.world(), case.policy());
     let config = prove::config(&server, world).unwrap();
     let mut stacks = KnownStacks::new();
     let outcome = prove::prove_with(&server, Some(&config), world, &policy, &mut stacks);
+    let seeds = reach::seeds(&stacks, world.accounts, world.tree);
     let mut fixes = fix::Search::new(&server, world, &policy, &config, stacks);
     let first = outcome.violations.first().map(|violation| {
         let fix = fixes.smallest(violation);
         explain::counterexample(violation, &server, &config, fix)
     });
+    let sentence = outcome.violations.first().map(|violation| sentence::of(violation, &policy)).unwrap_or_default();
+    if std::env::var_os("SSHPROOF_SENTENCES").is_some() && !sentence.is_empty() {
+        println!("{}: {}\n  {sentence}\n  fix: {}", case.name, expected.about, first.as_ref().unwrap().fix);
+    }
     let place = |problem: &sshproof::login::sshd::Problem| problem.to_string();
     let dead: Vec<String> = outcome.dead.iter().map(place).collect();
     let refused: Vec<String> = outcome.refusals.iter().map(place).collect();
@@ -114,6 +125,10 @@ fn check(case: &Case) {
         outcome.unknowns,
     );
     assert_eq!(outcome.proof.name(), expected.proof, "{shown}");
+    if !expected.in_reach.is_empty() || case.name.starts_with("69_") {
+        let accounts: Vec<String> = seeds.iter().map(|seed| escape(&seed.account)).collect();
+        assert_eq!(accounts, expected.in_reach, "{shown}");
+    }
     assert_eq!(outcome.closed, expected.closed, "{shown}");
     if expected.authenticators.is_some() {
         assert_eq!(outcome.authenticators, expected.authenticators, "{shown}");
@@ -131,6 +146,7 @@ fn check(case: &Case) {
         assert!(expected.user.is_empty() || first.user == expected.user, "{shown}");
         assert!(first.region.contains(&expected.region), "{shown}");
         assert!(first.fix.contains(&expected.fix), "{shown}");
+        assert!(expected.sentence.is_empty() || sentence == expected.sentence, "{sentence}\n{shown}");
         for wanted in &expected.decided {
             assert!(first.decided_by.iter().any(|line| line.starts_with(wanted)), "{wanted}\n{shown}");
         }

@@ -9,11 +9,13 @@ use crate::facts::{Facts, RootFacts, ServerFacts};
 use crate::formats::program::Implementation;
 use crate::login::explore::KnownStacks;
 use crate::login::prove::{self, Outcome, Server, Violation, World};
+use crate::login::simple::{self, Demand};
 use crate::login::sshd::{Config, Problem};
-use crate::login::{explain, fix, pam};
+use crate::login::{explain, fix, pam, reach, sentence};
 use crate::model::report::{self, Proof};
+use crate::model::text::escape;
 use crate::model::{Check, CheckResult, Evidence, Finding, Gap, Subject, code};
-use crate::policy::{FactorCount, LoginPolicy, Policy};
+use crate::policy::{LoginPolicy, Policy};
 
 /// The proof of every server. Dear: made once, judged by [`check`] and shown by [`Proved::entry`].
 #[must_use]
@@ -40,6 +42,10 @@ pub struct Proved<'a> {
     outcome: Option<Outcome>,
     /// Lines behind each counterexample.
     evidence: Vec<Vec<Evidence>>,
+    /// Secrets of one-time codes that their accounts can replace.
+    seeds: Vec<reach::Seed>,
+    /// What a server that is not OpenSSH asks for.
+    demand: Option<Demand>,
 }
 
 fn prove_root<'a>(root: &'a RootFacts, policy: &Policy) -> Vec<Proved<'a>> {
@@ -69,6 +75,7 @@ fn openssh<'a>(
         outcome.proof = Proof::Unknown;
     }
     let (mut counterexamples, mut evidence) = (Vec::new(), Vec::new());
+    let seeds = reach::seeds(&stacks, accounts, &root.files);
     if let Some(config) = &config {
         let mut fixes = fix::Search::new(&server, world, policy, config, stacks);
         for violation in outcome.violations.iter().take(MAX_COUNTEREXAMPLES) {
@@ -86,15 +93,17 @@ fn openssh<'a>(
         counterexamples,
         assumptions: assumptions(&server, &outcome, root),
     };
-    Proved { facts, entry, outcome: Some(outcome), evidence }
+    Proved { facts, entry, outcome: Some(outcome), evidence, seeds, demand: None }
 }
 
 /// Most counterexamples shown for one server; the number of others is told.
 const MAX_COUNTEREXAMPLES: usize = 8;
 
 fn other(facts: &ServerFacts) -> Proved<'_> {
-    // TinySSH knows public keys only (tinysshd(8)); the others may be set up in ways that are not read.
-    let proof = if facts.implementation == Implementation::TinySsh { Proof::Refuted } else { Proof::Unknown };
+    let bytes = |text: &String| crate::model::text::unescape(text).unwrap_or_else(|| text.clone().into_bytes());
+    let arguments: Vec<Vec<u8>> = facts.arguments.iter().map(bytes).collect();
+    let demand = simple::demand(facts.implementation, &arguments);
+    let proof = demand.proof;
     let entry = report::Login {
         server: facts.label.clone(),
         proof,
@@ -103,7 +112,7 @@ fn other(facts: &ServerFacts) -> Proved<'_> {
         counterexamples: Vec::new(),
         assumptions: Vec::new(),
     };
-    Proved { facts, entry, outcome: None, evidence: Vec::new() }
+    Proved { facts, entry, outcome: None, evidence: Vec::new(), seeds: Vec::new(), demand: Some(demand) }
 }
 
 fn assumptions(server: &Server, outcome: &Outcome, root: &RootFacts) -> Vec<String> {
@@ -141,33 +150,26 @@ fn judge(proved: &Proved<'_>, policy: &Policy, result: &mut CheckResult) {
             return;
         }
         result.examined += 1;
+        let reason =
+            proved.demand.as_ref().map_or("authenticates in a way that is not modelled", |demand| &demand.reason);
         match proved.entry.proof {
             Proof::Refuted => result.findings.push(Finding::new(
                 code::LOGIN_UNMODELLED_SERVER,
                 subject,
-                format!("`{}` asks for a public key alone", proved.facts.binary),
+                format!("`{}` {reason}", proved.facts.binary),
                 Evidence::Fact { about: proved.facts.label.clone(), value: proved.facts.version.clone() },
             )),
-            _ => result.gap(Gap::mandatory(subject, "how this server authenticates is not modelled")),
+            _ => result.gap(Gap::mandatory(subject, format!("this server {reason}"))),
         }
         return;
     };
     result.examined += outcome.classes.max(u64::from(!exposed));
-    let required = match policy.login.count {
-        FactorCount::Authenticators => "authenticators",
-        FactorCount::Categories => "categories",
-    };
-    for (example, lines) in proved.entry.counterexamples.iter().zip(&proved.evidence) {
+    let examples = proved.entry.counterexamples.iter().zip(&proved.evidence).zip(&outcome.violations);
+    for ((example, lines), violation) in examples {
         if !exposed {
             break;
         }
-        let message = format!(
-            "`{}` alone lets in {}: it proves {}, policy demands {} {required}",
-            example.methods.join(","),
-            example.region,
-            example.factors.join(" and "),
-            policy.login.factors,
-        );
+        let message = sentence::of(violation, &policy.login);
         let first = Evidence::Counterexample {
             user: example.user.clone(),
             from: example.from.clone(),
@@ -189,6 +191,7 @@ fn judge(proved: &Proved<'_>, policy: &Policy, result: &mut CheckResult) {
         result.findings.push(Finding::new(code::LOGIN_CONFIG_REFUSED, subject.clone(), message, line(problem)));
     }
     if exposed {
+        result.findings.extend(in_reach(&proved.seeds, &subject));
         for reason in &outcome.unknowns {
             result.gap(Gap::mandatory(subject.clone(), reason.clone()));
         }
@@ -197,6 +200,25 @@ fn judge(proved: &Proved<'_>, policy: &Policy, result: &mut CheckResult) {
             result.gap(Gap::noted(subject, format!("{more} more ways in fall short and are not written out")));
         }
     }
+}
+
+/// Told, and no reason to fail: it is what the module's own set-up does.
+fn in_reach(seeds: &[reach::Seed], subject: &Subject) -> Option<Finding> {
+    let (first, rest) = seeds.split_first()?;
+    let name = escape(&first.account);
+    let who = match rest.len() {
+        0 => format!("account `{name}`"),
+        1 => format!("`{name}` and one more account"),
+        more => format!("`{name}` and {more} more accounts"),
+    };
+    let message =
+        format!("{who} can replace the secret of the one-time codes, `{}`, without giving a code", first.path);
+    let shown = |seed: &reach::Seed| Evidence::Fact { about: seed.path.to_string(), value: escape(&seed.account) };
+    let mut finding = Finding::new(code::LOGIN_SEED_IN_REACH, subject.clone(), message, shown(first));
+    for seed in rest.iter().take(MAX_COUNTEREXAMPLES) {
+        finding = finding.and(shown(seed));
+    }
+    Some(finding)
 }
 
 fn line(problem: &Problem) -> Evidence {

@@ -161,7 +161,8 @@ pub enum Look {
     Entries,
     /// Its content as text and its SHA-256; never used for files that hold secrets.
     Text,
-    /// The same without what is secret in it: password fields of passwd(5) and group(5), keys in pam_duo.conf.
+    /// The same without what is secret in it: password fields of passwd(5) and group(5), keys in pam_duo.conf, everything but
+    /// `cert-authority` in authorized_keys.
     Redacted,
     /// Its digests, its ELF structure, and what the byte rules find in it; the content is not kept.
     Binary,

@@ -3,6 +3,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 pub mod accounts;
+pub mod authorized_keys;
 pub mod deb822;
 pub mod dpkg;
 pub mod duo;

@@ -87,6 +87,8 @@ impl ReturnCode {
     pub const IGNORE: Self = Self(25);
     /// `PAM_ABORT`.
     pub const ABORT: Self = Self(26);
+    /// `PAM_CRED_ERR`.
+    pub const CRED_ERR: Self = Self(17);
     /// `PAM_MODULE_UNKNOWN`.
     pub const MODULE_UNKNOWN: Self = Self(28);
 

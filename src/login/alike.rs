@@ -1,10 +1,12 @@
 //! Accounts that neither sshd's configuration nor PAM can tell apart: one of each kind is enough to look at.
 //!
 //! Fifty thousand accounts are some dozen kinds. What tells them apart is gathered from the text: Match lines about users
-//! and groups, patterns of AllowUsers and its like, conditions of the PAM stacks, and uid 0.
+//! and groups, patterns of AllowUsers and its like, conditions of the PAM stacks, whether its own keys may certify others,
+//! and uid 0.
 
 use std::collections::BTreeMap;
 
+use super::authority;
 use super::explore::User;
 use super::methods::Stacks;
 use super::pam::{Answer, Files, Remote};
@@ -18,13 +20,21 @@ pub struct Questions<'a> {
     /// Patterns of which one word each is matched.
     names: Vec<&'a [u8]>,
     group_names: Vec<&'a [u8]>,
+    /// Where authorized keys are looked for, if a list asks for more than one.
+    key_files: Vec<&'a [u8]>,
 }
 
 impl<'a> Questions<'a> {
     /// Those of every line, whether it counts or not.
     #[must_use]
     pub fn of(config: &'a Config) -> Self {
-        let mut questions = Self { users: Vec::new(), groups: Vec::new(), names: Vec::new(), group_names: Vec::new() };
+        let mut questions = Self {
+            users: Vec::new(),
+            groups: Vec::new(),
+            names: Vec::new(),
+            group_names: Vec::new(),
+            key_files: authority::key_files(config),
+        };
         for line in config.files.iter().flat_map(|file| &file.lines).chain(&config.options) {
             match &line.body {
                 Body::Match(criteria) => {
@@ -97,13 +107,19 @@ impl<'a> Questions<'a> {
         answers.extend(self.names.iter().map(|glob| u8::from(pattern::matches(&user.name, glob))));
         answers.extend(known_groups.of(groups));
         for stacks in stacks {
-            answers.extend(stacks.answers(user.account, remotes, files).map(|answer| match answer {
-                Answer::Yes => b'y',
-                Answer::No => b'n',
-                Answer::Open => b'o',
-                Answer::Unknown => b'u',
-            }));
+            answers.extend(stacks.answers(user.account, remotes, files).map(byte));
         }
+        let trusted = |template: &&[u8]| authority::is_trusted(std::iter::once(*template), user.account, files);
+        answers.extend(self.key_files.iter().map(trusted).map(byte));
+    }
+}
+
+const fn byte(answer: Answer) -> u8 {
+    match answer {
+        Answer::Yes => b'y',
+        Answer::No => b'n',
+        Answer::Open => b'o',
+        Answer::Unknown => b'u',
     }
 }
 

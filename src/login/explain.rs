@@ -32,6 +32,11 @@ pub fn counterexample(violation: &Violation, server: &Server, config: &Config, f
 /// Everybody who can take the way, in words.
 #[must_use]
 pub fn region(violation: &Violation) -> String {
+    format!("{}, {}{}", who(violation), from(violation), when(violation))
+}
+
+/// The accounts.
+pub(super) fn who(violation: &Violation) -> String {
     let names: Vec<String> = violation.users.iter().take(SHOWN).map(|name| format!("`{}`", escape(name))).collect();
     let more = violation.users.len().saturating_sub(names.len());
     let who = match (violation.users.len(), violation.others) {
@@ -45,15 +50,27 @@ pub fn region(violation: &Violation) -> String {
         (n, _) => format!("{n} of {} accounts, among them {}", violation.accounts, names.join(", ")),
     };
     let others = if violation.others && !violation.users.is_empty() { " and accounts of a directory" } else { "" };
-    let guards: Vec<String> = violation.way.evidence.guards.iter().map(ToString::to_string).collect();
-    let when = if guards.is_empty() { String::new() } else { format!(", provided that {}", guards.join(" and ")) };
-    format!("{who}{others}, {}{when}", from(violation))
+    format!("{who}{others}")
+}
+
+/// The conditions, after a comma; nothing where there are none.
+pub(super) fn when(violation: &Violation) -> String {
+    let guards = &violation.way.evidence.guards;
+    let clauses = |holds: bool, between: &str| {
+        let clauses: Vec<&str> =
+            guards.iter().filter(|guard| guard.holds == holds).map(|guard| &*guard.condition).collect();
+        (!clauses.is_empty()).then(|| clauses.join(between))
+    };
+    let provided = clauses(true, " and that ").map(|clauses| format!(", provided that {clauses}"));
+    let unless = clauses(false, " or ").map(|clauses| format!(", unless {clauses}"));
+    provided.unwrap_or_default() + &unless.unwrap_or_default()
 }
 
 /// Most names and networks written out.
 const SHOWN: usize = 4;
 
-fn from(violation: &Violation) -> String {
+/// The networks.
+pub(super) fn from(violation: &Violation) -> String {
     if violation.from.len() == violation.classes {
         return "from anywhere".to_owned();
     }
@@ -154,6 +171,8 @@ pub fn spelling(keyword: &str) -> &str {
         "permitrootlogin" => "PermitRootLogin",
         "permitemptypasswords" => "PermitEmptyPasswords",
         "usepam" => "UsePAM",
+        "forcecommand" => "ForceCommand",
+        "trustedusercakeys" => "TrustedUserCAKeys",
         other => other,
     }
 }

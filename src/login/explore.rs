@@ -61,6 +61,7 @@ struct Question {
     superuser: bool,
     /// To the conditions of the PAM stacks.
     answers: Vec<pam::Answer>,
+    own_authority: pam::Answer,
 }
 
 /// A way in as each connection of one [`Question`] meets it.
@@ -443,12 +444,12 @@ impl<'a> Exploration<'a> {
         let (account, files, remote) = (user.account, self.world.tree, remote(class.range));
         let superuser = account.is_some_and(|account| account.uid == 0);
         let answers = stacks.answers(account, &[remote], files).collect();
-        let question = Question { shape, service, superuser, answers };
+        let leaf = Leaf { effective, account, remote, stacks, files };
+        let question = Question { shape, service, superuser, answers, own_authority: leaf.trusts_own_authority() };
         if let Some(known) = self.ways.get(&question) {
             return Some(Rc::clone(known));
         }
         outcome.explored = outcome.explored.saturating_add(1);
-        let leaf = Leaf { effective, account, remote, stacks, files };
         let found = |way: Way| {
             let origins = methods::origins(&way, effective);
             let shown = origins.iter().filter(|(keyword, _)| *keyword != "permitrootlogin").copied().collect();

@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use super::authority;
 use super::factor::{Atom, Evidence, Guard, GuardKind, Kind, Ways};
 use super::pam::condition::Test;
 use super::pam::{self, Answer, Files, Mode, Program, Seen};
@@ -22,6 +23,8 @@ pub struct Stacks {
     pub account: Program,
     /// The service they belong to.
     pub service: Vec<u8>,
+    /// Whether `pam_setcred` succeeds where nothing was authenticated before.
+    grants: bool,
     runs: RefCell<BTreeMap<Run, Ways>>,
 }
 
@@ -33,8 +36,10 @@ impl Stacks {
     /// The stacks of `service` as `files` show them.
     #[must_use]
     pub fn new(service: &[u8], files: &dyn Files) -> Self {
+        let auth = pam::compile(service, pam::Group::Auth, files);
         Self {
-            auth: pam::compile(service, pam::Group::Auth, files),
+            grants: auth.grants_credentials(),
+            auth,
             account: pam::compile(service, pam::Group::Account, files),
             service: service.to_vec(),
             runs: RefCell::default(),
@@ -111,8 +116,9 @@ impl Leaf<'_> {
         for list in self.lists() {
             let mut ways = Ways::free();
             let mut keys = 0;
+            let several = list.iter().filter(|method| *method == "publickey").count() > 1;
             for method in &list {
-                ways = ways.combine(&self.method(method, keys));
+                ways = ways.combine(&self.method(method, keys, several));
                 keys += usize::from(method == "publickey");
                 if ways.is_empty() {
                     break;
@@ -168,6 +174,12 @@ impl Leaf<'_> {
         if self.effective.flag("kerberosauthentication") && list.iter().any(|method| method == "password") {
             keywords.push("kerberosauthentication");
         }
+        if list.iter().any(|method| method == "publickey") && self.only_certificates() {
+            keywords.push("trustedusercakeys");
+        }
+        if self.effective.is_set("forcecommand") {
+            keywords.push("forcecommand");
+        }
         let mut seen = Vec::new();
         keywords.retain(|keyword| {
             !seen.contains(keyword) && {
@@ -182,8 +194,8 @@ impl Leaf<'_> {
         self.account.is_some_and(|account| account.uid == 0)
     }
 
-    /// What one method asks for; `keys` public keys were accepted before it in the list.
-    fn method(&self, method: &str, keys: usize) -> Ways {
+    /// What one method asks for; `keys` public keys were accepted before it in the list, which asks for `several`.
+    fn method(&self, method: &str, keys: usize, several: bool) -> Ways {
         let (name, device) = method.split_once(':').unwrap_or((method, ""));
         if !self.root_may_use(name) {
             return Ways::none();
@@ -191,7 +203,7 @@ impl Leaf<'_> {
         let shown = keys > 0;
         match name {
             "none" => self.none(shown),
-            "publickey" => self.public_key(keys),
+            "publickey" => self.public_key(keys, several),
             "password" => self.password(shown),
             "keyboard-interactive" if device.is_empty() || device == "pam" => self.keyboard_interactive(shown),
             "hostbased" => self.host_based(shown),
@@ -251,13 +263,11 @@ impl Leaf<'_> {
             return Ways::none();
         }
         let mode = Mode::KeyboardInteractive;
-        self.pam(false, mode, key_shown).combine(&self.account_stack(mode, key_shown))
+        self.granted(self.pam(false, mode, key_shown).combine(&self.account_stack(mode, key_shown)))
     }
 
-    fn public_key(&self, keys: usize) -> Ways {
-        let files = self.effective.words("authorizedkeysfile");
-        let no_file = files.iter().all(|file| file.eq_ignore_ascii_case("none"));
-        if no_file && !self.effective.is_set("authorizedkeyscommand") && !self.effective.is_set("trustedusercakeys") {
+    fn public_key(&self, keys: usize, several: bool) -> Ways {
+        if self.knows_no_key() && !self.effective.is_set("trustedusercakeys") {
             return Ways::none();
         }
         let algorithms = self.effective.algorithms("pubkeyacceptedalgorithms");
@@ -276,9 +286,63 @@ impl Leaf<'_> {
                 Atom::new(Kind::Knowledge, &name("PIN or fingerprint of the security key")),
             ]
         } else {
-            vec![Atom::new(Kind::Possession, &name("public key"))]
+            let what = if self.only_certificates() { "certified public key" } else { "public key" };
+            vec![Atom::new(Kind::Possession, &name(what))]
         };
-        Ways::one(Evidence::of(atoms)).combine(&self.account_stack(Mode::AccountOnly, keys > 0))
+        let mut ways = Ways::one(Evidence::of(atoms));
+        if several && algorithms.iter().any(|name| name.contains("-cert-v0")) {
+            ways = ways.union(self.own_authority());
+        }
+        self.granted(ways.combine(&self.account_stack(Mode::AccountOnly, keys > 0)))
+    }
+
+    /// After a method that left nothing authenticated in sshd's own process, `pam_setcred` may fail and end the connection.
+    /// What modules answer to it is not modelled, so such a way is doubted and not denied.
+    fn granted(&self, ways: Ways) -> Ways {
+        if !self.effective.flag("usepam") || self.stacks.grants {
+            return ways;
+        }
+        ways.guarded(&Guard::when(
+            GuardKind::Unmodelled,
+            "the PAM stack grants credentials, which its own lines seem to deny",
+        ))
+    }
+
+    /// Whether nothing names keys of accounts.
+    fn knows_no_key(&self) -> bool {
+        let files = self.effective.words("authorizedkeysfile");
+        files.iter().all(|file| file.eq_ignore_ascii_case("none")) && !self.effective.is_set("authorizedkeyscommand")
+    }
+
+    /// Whether keys are accepted with a certificate of the host's authorities only.
+    fn only_certificates(&self) -> bool {
+        self.knows_no_key() && self.effective.is_set("trustedusercakeys")
+    }
+
+    /// The one key that certifies every key of a list, where the account's own file trusts it to.
+    fn own_authority(&self) -> Ways {
+        let way = Ways::one(Evidence::of([Atom::new(Kind::Possession, OWN_AUTHORITY)]));
+        match self.trusts_own_authority() {
+            Answer::Yes => way,
+            Answer::No => Ways::none(),
+            Answer::Open | Answer::Unknown => way
+                .guarded(&Guard::when(GuardKind::Unmodelled, "the account's authorized keys trust a `cert-authority`")),
+        }
+    }
+
+    /// Whether a key of the account's own may certify others. All that the ways in depend on of an account, beside uid 0 and
+    /// what it answers to PAM.
+    #[must_use]
+    pub fn trusts_own_authority(&self) -> Answer {
+        let several = |list: &Vec<String>| list.iter().filter(|method| *method == "publickey").count() > 1;
+        if !self.lists().iter().any(several) {
+            return Answer::No;
+        }
+        let set = self.effective.list("authorizedkeysfile").iter().map(Vec::as_slice);
+        let files: Vec<&[u8]> = if set.len() == 0 { authority::DEFAULT.to_vec() } else { set.collect() };
+        // What a command prints nobody knows.
+        let printed = Answer::from(self.effective.is_set("authorizedkeyscommand")).and(Answer::Unknown);
+        authority::is_trusted(files.into_iter(), self.account, self.files).or(printed)
     }
 
     /// Proves a host, not a user. Without a file that trusts hosts it cannot succeed.
@@ -292,7 +356,7 @@ impl Leaf<'_> {
                 _ => ways = ways.guarded(&Guard::when(GuardKind::Unmodelled, "a file trusts hosts to log users in")),
             }
         }
-        ways.combine(&self.account_stack(Mode::AccountOnly, key_shown))
+        self.granted(ways.combine(&self.account_stack(Mode::AccountOnly, key_shown)))
     }
 
     /// What the KDC demanded for the ticket is not known here. Without a keytab there is no service to have one for.
@@ -334,6 +398,9 @@ impl Leaf<'_> {
 
 /// The files outside configuration whose existence decides whether a method can succeed.
 pub const METHOD_FILES: [&str; 4] = ["/etc/ssh/shosts.equiv", "/etc/hosts.equiv", "/etc/krb5.keytab", "/etc/krb5.conf"];
+
+/// What such an account has in place of the keys that a list asks for.
+const OWN_AUTHORITY: &str = "key marked `cert-authority` in its own authorized_keys";
 
 /// In the order in which sshd offers them.
 const METHODS: [&str; 7] =

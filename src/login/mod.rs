@@ -1,6 +1,7 @@
 //! The algebra of login paths: what each way in asks for. Opens nothing: bytes come in as arguments.
 
 pub mod alike;
+pub mod authority;
 pub mod classes;
 pub mod explain;
 pub mod explore;
@@ -9,6 +10,9 @@ pub mod fix;
 pub mod methods;
 pub mod pam;
 pub mod prove;
+pub mod reach;
+pub mod sentence;
+pub mod simple;
 pub mod sshd;
 pub mod tree;
 

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::{Deserialize, Serialize};
 
 use crate::formats::accounts;
+use crate::formats::authorized_keys;
 use crate::formats::duo;
 use crate::formats::elf::{Elf, ElfProblem, ElfRecord};
 use crate::knowledge::{Hit, Knowledge};
@@ -38,6 +39,8 @@ pub fn binary(bytes: &[u8], knowledge: &Knowledge) -> Parsed {
 pub fn redacted(path: &RootedPath, bytes: &[u8]) -> Vec<u8> {
     match path.file_name() {
         b"passwd" | b"group" => accounts::redact(bytes),
+        b"pam_duo.conf" => duo::redact(bytes),
+        _ if path.components().any(|part| part == b".ssh") => authorized_keys::redact(bytes),
         _ => duo::redact(bytes),
     }
 }

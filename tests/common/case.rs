@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use sshproof::formats::accounts;
+use sshproof::formats::program::Implementation;
 use sshproof::formats::sshd_config::Dialect;
 use sshproof::login::pam::{Account, Files, Seen};
 use sshproof::login::prove::{Server, World};
+use sshproof::login::simple::{self, Demand};
 use sshproof::login::tree::{Names, Texts, Tree};
 use sshproof::model::{FileKind, Meta, RootedPath};
 use sshproof::policy::{FactorCount, LoginPolicy};
@@ -60,6 +62,18 @@ impl Case {
         }
     }
 
+    /// What is demanded by a server that is not OpenSSH; `None` for OpenSSH.
+    pub fn demand(&self) -> Option<Demand> {
+        let implementation = match self.expected.server.as_str() {
+            "openssh" => return None,
+            "dropbear" => Implementation::Dropbear,
+            "tinysshd" => Implementation::TinySsh,
+            other => panic!("{}: no server is called {other}", self.name),
+        };
+        let arguments: Vec<Vec<u8>> = self.expected.arguments.iter().map(|word| word.clone().into_bytes()).collect();
+        Some(simple::demand(implementation, &arguments))
+    }
+
     /// Its host.
     pub fn world(&self) -> World<'_> {
         World { tree: &self.root, accounts: &self.accounts, directories: &self.expected.directories }
@@ -79,6 +93,14 @@ pub struct Expected {
     pub about: String,
     /// `proved`, `refuted` or `unknown`.
     pub proof: String,
+    /// Which implementation: `openssh`, or one that has only a command line, `dropbear` or `tinysshd`.
+    pub server: String,
+    /// That command line, program first.
+    pub arguments: Vec<String>,
+    /// Part of the reason that is given for such a server.
+    pub reason: String,
+    /// Accounts that can replace the secret of their one-time codes.
+    pub in_reach: Vec<String>,
     /// How sshd announces itself.
     pub banner: String,
     /// What it listens on.
@@ -102,6 +124,8 @@ pub struct Expected {
     pub user: String,
     pub region: String,
     pub fix: String,
+    /// The whole sentence about the first counterexample.
+    pub sentence: String,
     /// Beginnings of lines that decide the first counterexample.
     pub decided: Vec<String>,
     /// Beginnings (`file:line`) of Match lines that can never hold.
@@ -117,6 +141,10 @@ impl Default for Expected {
         Self {
             about: String::new(),
             proof: String::new(),
+            server: "openssh".to_owned(),
+            arguments: Vec::new(),
+            reason: String::new(),
+            in_reach: Vec::new(),
             banner: "OpenSSH_9.2p1 Debian-2+deb12u10".to_owned(),
             listen: vec!["0.0.0.0:22".parse().unwrap(), "[::]:22".parse().unwrap()],
             options: Vec::new(),
@@ -130,6 +158,7 @@ impl Default for Expected {
             user: String::new(),
             region: String::new(),
             fix: String::new(),
+            sentence: String::new(),
             decided: Vec::new(),
             dead: Vec::new(),
             unknown: Vec::new(),

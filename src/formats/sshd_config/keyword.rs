@@ -106,6 +106,7 @@ impl Keyword {
             .filter(|(alias, _, _)| *alias == name && (*alias != "skeyauthentication" || dialect.at_least(8, 7)))
             .filter(|(alias, _, _)| *alias != "gssapicleanupcreds" || dialect.has_gssapi())
             .find_map(|(_, canonical, scope)| Some((Self::known(canonical, dialect)?, *scope)))
+            .or_else(|| patched_in(name, dialect))
     }
 
     /// The keyword called `name` itself.
@@ -385,6 +386,27 @@ const LOG_LEVEL: Kind = Kind::Choice(&[
     ("debug3", "DEBUG3"),
 ]);
 
+/// What distributors patch in whose sshd announces itself as upstream's does: RHEL, Fedora (openssh-*-gssapi-*, -kuserok,
+/// `RequiredRSASize` from 8.7 on) and SUSE. A configuration of theirs is no error, and of such an sshd nothing is proved: it
+/// was never compared. What the keywords do is left out.
+static PATCHED_IN: &[Keyword] = &[
+    of("gssapikeyexchange", Global, Ignored, ""),
+    of("gssapikexalgorithms", Global, Ignored, ""),
+    of("gssapistorecredentialsonrekey", Global, Ignored, ""),
+    of("gssapienablek5users", Match, Ignored, ""),
+    of("gssapiindicators", Match, Ignored, ""),
+    of("kerberosusekuserok", Match, Ignored, ""),
+    of("kerberosuniqueccache", Global, Ignored, ""),
+    of("requiredrsasize", Match, Ignored, "").since(8, 7),
+];
+
+/// The keyword of a distributor's, where the sshd may be one of theirs.
+fn patched_in(name: &str, dialect: Dialect) -> Option<(&'static Keyword, Scope)> {
+    let unmarked = dialect.distribution == Distribution::Upstream;
+    let mut known = PATCHED_IN.iter().filter(|keyword| keyword.since <= dialect.version);
+    known.find(|keyword| unmarked && keyword.name == name).map(|keyword| (keyword, keyword.scope))
+}
+
 /// Other names: alias, the keyword it stands for, and the scope it has under that name.
 pub static ALIASES: &[(&str, &str, Scope)] = &[
     ("hostdsakey", "hostkey", Global),
@@ -416,6 +438,8 @@ mod tests {
         check("DSAAuthentication", Dialect::DEBIAN_12, Some(("pubkeyauthentication", Global)));
         check("ChallengeResponseAuthentication", Dialect::DEBIAN_12, Some(("kbdinteractiveauthentication", Match)));
         check("DebianBanner", new, None);
+        check("GSSAPIKexAlgorithms", new, Some(("gssapikexalgorithms", Global)));
+        check("KerberosUseKuserok", Dialect::DEBIAN_12, None);
         check("RefuseConnection", new, Some(("refuseconnection", Match)));
         check("RefuseConnection", Dialect::DEBIAN_12, None);
         check("RequiredRSASize", old, None);

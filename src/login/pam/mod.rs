@@ -12,6 +12,7 @@ pub mod glob;
 pub mod instance;
 pub mod listfile;
 pub mod modules;
+mod setcred;
 pub mod stack;
 pub mod succeed_if;
 mod symbolic;
@@ -144,6 +145,12 @@ impl Program {
             return Ways::none();
         }
         symbolic::Walk::new(&self.handlers, &self.alternatives, &self.conditions, answers, mode).run()
+    }
+
+    /// Whether `pam_setcred` succeeds where nothing was authenticated in the same process. Meant for the stack of `auth`.
+    #[must_use]
+    pub fn grants_credentials(&self) -> bool {
+        setcred::succeeds(&self.handlers, &self.alternatives)
     }
 
     /// The modules that the stack calls, as written.

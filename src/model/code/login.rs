@@ -26,10 +26,19 @@ codes! { LOGIN;
          was started, which nobody can see any more; after the next restart nobody can log in.";
         "Mend the line; `sshd -t` shows what sshd says.";
         ["sshd(8), -t", "sshd_config(5)"]
+    LOGIN_SEED_IN_REACH = "login/seed-in-reach", Hygiene, Informational;
+        "the secret of one-time codes lies where its account can replace it";
+        "The module keeps the secret of an account's one-time codes in that account's home directory, which is how its own \
+         set-up program does it. Whatever runs as the account can read the secret and put another in its place: a batch job, a \
+         session on a node that shares the home directory, a file transfer. So somebody who gets in once without a code has \
+         the codes from then on. The proof holds as long as the secrets are known to their owners only.";
+        "Keep the secrets where only root writes, such as `secret=/var/lib/otp/${USER} user=root` of pam_google_authenticator, or \
+         in a file of pam_oath's.";
+        ["pam_google_authenticator(8), secret=", "NIST SP 800-63B-4, section 3.1.5"]
     LOGIN_UNMODELLED_SERVER = "login/single-factor-server", Exposure, High;
         "a server that can only ever ask for one factor";
         "This implementation authenticates by a public key or by a password and has no way to ask for both, or none that \
-         was set up. It listens beyond loopback.";
+         was set up (Dropbear since 2022.83: `-t`). It listens beyond loopback, or nothing shows where.";
         "Stop the server, bind it to loopback, or replace it by one that asks for two factors.";
         ["tinysshd(8)", "dropbear(8)"]
 }

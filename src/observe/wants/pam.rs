@@ -11,7 +11,7 @@ use crate::login::pam::{self, Account, Group, Program, modules, stack};
 use crate::model::{FileKind, RootedPath};
 
 /// Accounts whose enrolment is looked at; that of more stays unknown.
-const MAX_ENROLMENTS: usize = 2000;
+pub(super) const MAX_ENROLMENTS: usize = 2000;
 
 /// Names of files that hold secrets and are never kept as text, whatever names them.
 const SECRET_NAMES: [&[u8]; 7] =
@@ -83,7 +83,8 @@ pub fn services(root: &RootFacts) -> BTreeSet<Vec<u8>> {
     services
 }
 
-fn accounts_of(root: &RootFacts) -> Vec<Account> {
+/// The accounts of the root's own passwd(5), without their groups.
+pub(super) fn accounts_of(root: &RootFacts) -> Vec<Account> {
     let path = RootedPath::new("/etc/passwd");
     let text = path.and_then(|path| root.files.get(&path)?.text_bytes()).unwrap_or_default();
     let account = |entry: accounts::PasswdEntry<'_>| Account {

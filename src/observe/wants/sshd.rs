@@ -1,8 +1,10 @@
 //! Which configuration of sshd must be looked at: each server's main file, what it includes, the programs it splits off to,
 //! and the files whose existence decides whether a method can succeed.
 
+use super::pam;
 use crate::facts::{Look, Role, RootFacts, ServerFacts, Want};
 use crate::formats::program::Implementation;
+use crate::login::authority;
 use crate::login::methods::METHOD_FILES;
 use crate::login::sshd::Unasked;
 use crate::login::sshd::config::Config;
@@ -30,12 +32,31 @@ pub fn wants(root: &RootFacts) -> Vec<Want> {
             Unasked::Directory(path) => Want { path: path.clone(), role: Role::Probe, look: Look::Entries },
         }));
         wants.extend(parts(&config));
+        wants.extend(keys(root, &config));
     }
     if !wants.is_empty() {
         let inode = |path| Want { path, role: Role::Probe, look: Look::Inode };
         wants.extend(METHOD_FILES.iter().filter_map(RootedPath::new).map(inode));
     }
     wants
+}
+
+/// Keys of accounts, where a list asks for more than one: whether one of them may certify the others. Only beneath `.ssh`,
+/// where what is kept is redacted; what lies elsewhere stays unknown.
+fn keys(root: &RootFacts, config: &Config) -> Vec<Want> {
+    let templates = authority::key_files(config);
+    if templates.is_empty() {
+        return Vec::new();
+    }
+    let accounts = pam::accounts_of(root);
+    let near = |path: &RootedPath| !root.distant.iter().any(|mount| path.is_beneath(mount));
+    accounts
+        .iter()
+        .take(pam::MAX_ENROLMENTS)
+        .flat_map(|account| templates.iter().filter_map(|template| authority::path(template, account)))
+        .filter(|path| near(path) && path.components().any(|part| part == b".ssh"))
+        .map(|path| Want { path, role: Role::Probe, look: Look::Redacted })
+        .collect()
 }
 
 /// The programs that serve one connection, where configuration names others than those compiled in (sshd_config(5),
