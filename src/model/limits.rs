@@ -22,14 +22,15 @@ pub const LIMITS: &[Limit] = &[
     },
     Limit {
         what: "heap, stack and writable data of processes",
-        why: "They hold passwords and keys, so they are never read. Code that lives only there, without an executable \
-              mapping of its own, is not seen.",
+        why: "They hold passwords and keys, so they are never read. Pointers to functions that a program keeps in its writable data may lead elsewhere unseen, and code that lives \
+              only there, without an executable mapping of its own, is not seen.",
         live: true,
     },
     Limit {
-        what: "code that was patched in memory",
-        why: "The files that processes map are compared with what lies on disk, byte for byte, not yet the pages in memory: \
-              somebody with the rights of a debugger can change those and leave the file alone.",
+        what: "words that the loader relocated",
+        why: "Code and read-only data in memory are compared with the files. The tables through which calls go from one library \
+              into another (global offset tables and what is read-only after relocation) are written by the loader and not \
+              compared yet.",
         live: true,
     },
     Limit {

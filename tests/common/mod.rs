@@ -1,5 +1,6 @@
 //! What the integration tests share: test lists that say why something was ignored ([`mimic`]), scratch roots made of
-//! real packages ([`root`]), a host of one's own to boot them in ([`namespace`]), the program under test ([`program`]), a real login with two factors
+//! real packages ([`root`]), a host of one's own to boot them in ([`namespace`]),
+//! tampering with its memory ([`poke`]), the program under test ([`program`]), a real login with two factors
 //! ([`login`]), the scenarios of the login proof ([`case`]) and readers of reports ([`report`]).
 //!
 //! Each test program compiles this module for itself and uses a part of it.
@@ -16,6 +17,7 @@ pub mod case;
 pub mod login;
 pub mod mimic;
 pub mod namespace;
+pub mod poke;
 pub mod program;
 pub mod report;
 pub mod root;

@@ -5,6 +5,7 @@
 pub mod anomaly;
 pub mod dynamic;
 pub mod notes;
+pub mod placement;
 pub mod raw;
 pub mod record;
 pub mod symbols;

@@ -5,6 +5,8 @@ pub mod cgroup;
 pub mod idmap;
 pub mod maps;
 pub mod mountinfo;
+pub mod pagemap;
+pub mod smaps;
 pub mod stat;
 pub mod status;
 pub mod tcp;
