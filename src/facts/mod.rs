@@ -4,6 +4,7 @@
 //! another machine, or newer knowledge, can judge them later (`sshproof judge`). They never hold secrets: no shadow
 //! hash, no OTP seed, no private key; only existence, owner, mode and enrolment.
 
+pub mod binding;
 pub mod file;
 pub mod login;
 pub mod package;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::binding::BindingFacts;
 use super::pages::{PageFacts, VdsoFacts};
 use crate::knowledge::Hit;
 use crate::model::{Digest, RootedPath};
@@ -29,6 +30,9 @@ pub struct ProcessFacts {
     /// The pages of its code and read-only data; absent if they were not looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pages: Option<PageFacts>,
+    /// How its loader has bound it; absent if that was not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binding: Option<BindingFacts>,
     /// The code that the kernel gives to every process (vdso(7)); absent if it has none, or was not looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vdso: Option<VdsoFacts>,

@@ -22,15 +22,9 @@ pub const LIMITS: &[Limit] = &[
     },
     Limit {
         what: "heap, stack and writable data of processes",
-        why: "They hold passwords and keys, so they are never read. Pointers to functions that a program keeps in its writable data may lead elsewhere unseen, and code that lives \
+        why: "They hold passwords and keys, so they are never read, but for the entries of the loader's own list of files. \
+              Pointers to functions that a program keeps in its writable data may lead elsewhere unseen, and code that lives \
               only there, without an executable mapping of its own, is not seen.",
-        live: true,
-    },
-    Limit {
-        what: "words that the loader relocated",
-        why: "Code and read-only data in memory are compared with the files. The tables through which calls go from one library \
-              into another (global offset tables and what is read-only after relocation) are written by the loader and not \
-              compared yet.",
         live: true,
     },
     Limit {

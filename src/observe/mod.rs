@@ -1,5 +1,6 @@
 //! Builds `Facts` from a host or an image. Touches the machine, knows no policy, judges nothing.
 
+pub mod bindings;
 pub mod files;
 pub mod identify;
 pub mod inspect;
@@ -108,6 +109,10 @@ pub fn observe(
     facts.distant = proc.as_ref().map(kernel::distant_mounts).unwrap_or_default();
     servers::observe(&root, proc.as_ref(), &mut facts);
 
+    if let Some(proc) = &proc {
+        looker.keep_tables_of(processes::mapped_inodes(proc, &facts.servers));
+    }
+
     progress(Progress::Station("looking at files"));
     look_until_nothing_is_wanted(&mut looker, &mut facts, knowledge, progress);
     identify(&mut facts);
@@ -127,7 +132,7 @@ pub fn observe(
 
     if let Some(proc) = &proc {
         progress(Progress::Station("looking at processes"));
-        processes::observe(&root, proc, knowledge, request.deep, &mut facts);
+        processes::observe(&root, proc, knowledge, looker.take_tables(), request.deep, &mut facts);
         probes::observe(proc, &mut facts);
     }
 

@@ -1,18 +1,23 @@
 //! What the processes of SSH servers execute: their executable mappings, the files behind them (see [`super::mapped`]), their
-//! pages (see [`super::pages`]). Neither heap nor stack nor writable data is read.
+//! pages (see [`super::pages`]) and how these files are bound to each other (see [`super::bindings`]). Neither heap nor stack
+//! is read.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
 
 use crate::facts::process::Mapping;
-use crate::facts::{ProcessFacts, RootFacts};
+use crate::facts::{ProcessFacts, RootFacts, ServerFacts, preload};
+use crate::formats::elf::binding::Tables;
 use crate::formats::elf::placement::{self, Placed, Shows};
 use crate::formats::proc::maps::{self, Map};
 use crate::formats::proc::{auxv, stat, status};
 use crate::host::process::{Proc, ProcProblem, Process, page_size};
 use crate::host::root::Root;
 use crate::knowledge::Knowledge;
-use crate::model::{RootedPath, text};
+use crate::model::{Meta, RootedPath, text};
 
+use super::bindings::{self, Binder, Loaded, Situation, Unready};
 use super::identify::MAX_MAPS;
 use super::mapped::{Files, Mapped};
 use super::pages::{self, Region};
@@ -22,16 +27,32 @@ use super::vdso::Vdso;
 const MAX_SMALL: usize = 64 << 10;
 /// How often a process may change its mappings while they are looked at before we give up.
 const ATTEMPTS: usize = 3;
+/// How often its loader may be found at work, and how long it is then left alone: the nth time n times as long, less than
+/// 150 milliseconds in all.
+const NAPS: u32 = 16;
+const NAP: Duration = Duration::from_millis(1);
+/// Processes of one server whose maps are read to know which files they have in common.
+const FEW: usize = 4;
 
 /// Fills `facts.processes` with the processes of all servers but user servers. Files must have been looked at before:
 /// a mapped inode that is one of them is not read again, any other is read and searched. If `deep`, every page of code and
 /// read-only data is read from memory, not only those that the kernel copied.
-pub fn observe(root: &Root, proc: &Proc, knowledge: &Knowledge, deep: bool, facts: &mut RootFacts) {
-    let files = Files::new(root, knowledge, facts);
-    let mut observer = Observer { root, proc, files, vdso: Vdso::default(), deep };
+pub fn observe(
+    root: &Root,
+    proc: &Proc,
+    knowledge: &Knowledge,
+    tables: Vec<(Meta, Rc<Tables>)>,
+    deep: bool,
+    facts: &mut RootFacts,
+) {
+    let files = Files::new(root, knowledge, facts, tables);
+    let preloaded = preload::libraries(facts);
+    let binder = Binder::default();
+    let mut observer = Observer { root, proc, files, preloaded, binder, vdso: Vdso::default(), number: 0, deep };
     let mut processes = Vec::new();
     for server in facts.servers.iter().filter(|server| !server.user_server) {
         for (at, pid) in server.pids.iter().enumerate() {
+            observer.number = processes.len();
             let mut seen = match proc.process(*pid) {
                 Ok(process) => observer.process(&process),
                 Err(problem) => Err(problem),
@@ -42,6 +63,11 @@ pub fn observe(root: &Root, proc: &Proc, knowledge: &Knowledge, deep: bool, fact
             processes.push(seen);
         }
     }
+    for (number, redirected) in observer.binder.disagreements() {
+        if let Some(binding) = processes.get_mut(number).and_then(|process| process.binding.as_mut()) {
+            bindings::add(binding, redirected);
+        }
+    }
     processes.sort_by_key(|process| (process.pid, process.starttime));
     facts.processes = processes;
 }
@@ -50,8 +76,23 @@ struct Observer<'a> {
     root: &'a Root,
     proc: &'a Proc,
     files: Files<'a>,
+    preloaded: Vec<Vec<u8>>,
+    binder: Binder,
     vdso: Vdso,
+    /// How many processes were looked at before this one.
+    number: usize,
     deep: bool,
+}
+
+/// The inode numbers of the files that processes of these servers execute, of a few processes of each.
+#[must_use]
+pub fn mapped_inodes(proc: &Proc, servers: &[ServerFacts]) -> BTreeSet<u64> {
+    let mut inodes = BTreeSet::new();
+    for pid in servers.iter().filter(|server| !server.user_server).flat_map(|server| server.pids.iter().take(FEW)) {
+        let Ok(maps) = proc.process(*pid).map_err(Problem::from).and_then(|process| maps(&process)) else { continue };
+        inodes.extend(maps.iter().filter(|map| map.executable()).map(|map| map.inode));
+    }
+    inodes
 }
 
 /// What is known of a process that could not be looked at.
@@ -92,26 +133,42 @@ impl Observer<'_> {
 
     /// The executable mappings and their pages, looked at between two equal readings of the map.
     fn memory(&mut self, process: &Process, facts: &mut ProcessFacts) -> Result<(), Problem> {
-        let entry = auxv::entry(&process.read("auxv", MAX_SMALL)?);
-        let mut before = maps(process)?;
-        for _ in 0..ATTEMPTS {
-            let seen = self.look(process, &before, entry, facts);
-            let after = maps(process)?;
-            if code(&before).eq(code(&after)) {
-                return Ok(seen?);
+        let mut naps = NAPS;
+        let mut attempts = ATTEMPTS;
+        loop {
+            let vector = process.read("auxv", MAX_SMALL)?;
+            let before = maps(process)?;
+            let seen = self.look(process, &before, &vector, naps == 0, facts);
+            if code(&before).eq(code(&maps(process)?)) {
+                match seen {
+                    Ok(()) => return Ok(()),
+                    Err(Unready::Proc(problem)) => return Err(problem.into()),
+                    // It has just been started, or loads a module: a matter of milliseconds.
+                    Err(Unready::Loading) if naps > 0 => {
+                        std::thread::sleep(NAP * (NAPS - naps + 1));
+                        naps -= 1;
+                        continue;
+                    }
+                    Err(Unready::Loading) => return Err(Problem::Unsteady),
+                }
             }
-            before = after;
+            attempts -= 1;
+            if attempts == 0 {
+                return Err(Problem::Unsteady);
+            }
         }
-        Err(Problem::Unsteady)
     }
 
     fn look(
         &mut self,
         process: &Process,
         maps: &[Map],
-        entry: Option<u64>,
+        vector: &[u8],
+        last: bool,
         facts: &mut ProcessFacts,
-    ) -> Result<(), ProcProblem> {
+    ) -> Result<(), Unready> {
+        let entry = auxv::entry(vector);
+        let mut loaded = Vec::new();
         let mut regions = Vec::new();
         let mut relocated = BTreeSet::new();
         facts.mappings.clear();
@@ -120,6 +177,10 @@ impl Observer<'_> {
             let mapped = (map.inode != 0).then(|| self.files.look(process, map, &name));
             let in_place = mapped.as_ref().and_then(|mapped| {
                 let first = relocated.insert((map.device, map.inode, mapped.relocates_code));
+                if first {
+                    let load = |bias| Loaded { path: name.clone(), bias, mapped: mapped.clone() };
+                    loaded.extend(biases(maps, map, mapped).into_iter().map(load));
+                }
                 lay_out(maps, map, mapped, first, &mut regions)
             });
             facts.mappings.push(Mapping {
@@ -142,6 +203,12 @@ impl Observer<'_> {
         }
         facts.pages = Some(pages);
         facts.vdso = self.vdso.compare(self.proc, process, maps)?;
+        let situation = Situation { maps, loaded, entry, loader: auxv::loader(vector), preloaded: &self.preloaded };
+        let seen = self.binder.observe(self.number, self.proc, process, situation, &self.vdso)?;
+        if seen.is_amiss() && !last {
+            return Err(Unready::Loading);
+        }
+        facts.binding = Some(self.binder.keep(seen));
         Ok(())
     }
 

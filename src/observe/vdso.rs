@@ -4,7 +4,9 @@ use std::sync::OnceLock;
 
 use super::identify::MAX_MAPS;
 use super::pages::changes;
+use super::parse;
 use crate::facts::pages::VdsoFacts;
+use crate::formats::elf::binding::Tables;
 use crate::formats::proc::maps::{self, Map};
 use crate::host::process::{Proc, ProcProblem, Process};
 
@@ -19,9 +21,21 @@ const HEADER: usize = 20;
 #[derive(Debug, Default)]
 pub struct Vdso {
     own: OnceLock<Option<Vec<u8>>>,
+    tables: OnceLock<Option<Tables>>,
 }
 
 impl Vdso {
+    /// What symbols it offers.
+    pub fn tables(&self, proc: &Proc) -> Option<&Tables> {
+        self.tables.get_or_init(|| parse::tables(self.own.get_or_init(|| own(proc)).as_deref()?)).as_ref()
+    }
+
+    /// Where it lies among these mappings.
+    #[must_use]
+    pub fn address(maps: &[Map]) -> Option<u64> {
+        maps.iter().find(|map| map.path == NAME).map(|map| map.start)
+    }
+
     /// Compares that of the process with these mappings; `None` if it has none.
     ///
     /// # Errors

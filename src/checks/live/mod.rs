@@ -1,9 +1,10 @@
 //! Do the running processes of SSH servers execute exactly the bytes that were looked at on disk?
 //!
 //! Each executable mapping must be the inode of a file of the surface, or hold the same content; `provenance` judges those
-//! files. Each page of code and read-only data must be the file's own page, in its place. Words that the loader relocated,
-//! through which calls into other libraries go, are not compared yet: `model::limits` says so in every report.
+//! files. Each page of code and read-only data must be the file's own page, in its place. Each word that the
+//! loader relocated, through which calls into other libraries go, must hold what the loader's rules say.
 
+mod binding;
 pub mod link;
 mod mapping;
 mod pages;
@@ -46,6 +47,7 @@ fn judge(root: &RootFacts, machine: &str, process: &ProcessFacts, result: &mut C
         result.gap(Gap::mandatory(subject, reason));
     } else {
         pages::judge(root, machine, process, result);
+        binding::judge(process, result);
         result.examined = result.examined.saturating_add(1);
     }
 }

@@ -59,6 +59,7 @@ fn process(mappings: Vec<Mapping>) -> ProcessFacts {
         exe: Some("/usr/sbin/sshd".to_owned()),
         mappings,
         pages: Some(crate::facts::pages::PageFacts::default()),
+        binding: Some(crate::facts::binding::BindingFacts::default()),
         ..ProcessFacts::default()
     }
 }

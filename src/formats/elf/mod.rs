@@ -3,6 +3,7 @@
 //! Matchers that have the bytes at hand use the view (imports, exports, section ranges); facts hold the record.
 
 pub mod anomaly;
+pub mod binding;
 pub mod dynamic;
 pub mod notes;
 pub mod placement;

@@ -3,6 +3,7 @@
 pub mod auxv;
 pub mod cgroup;
 pub mod idmap;
+pub mod linkmap;
 pub mod maps;
 pub mod mountinfo;
 pub mod pagemap;

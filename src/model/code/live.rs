@@ -104,4 +104,24 @@ codes! { LIVE;
          that addresses lead to other code than the file says.";
         "Save `/proc/PID/maps` and the memory around it, then treat the host as compromised.";
         ["elf(5), PT_LOAD", "ld.so(8)"]
+    RELOCATION_REDIRECTED = "live/relocation-redirected", Compromise, Critical;
+        "a call from an SSH server into a library leads elsewhere than the loader would lead it";
+        "Programs call libraries through words that the loader fills when it starts them: for every symbol the address of the first \
+         definition in scope, of the version asked for. What it had to write is computed from the files; this word, or one that \
+         is read-only after relocation, holds something else. Backdoors such as that of xz hook functions so, without \
+         changing any code. A slot is compared exactly: another function of the right library counts.";
+        "Save the memory of the process (`gcore`), find out what lies where the word leads, and treat the host as compromised.";
+        ["ld.so(8)", "elf(5), DT_RELA, DT_JMPREL", "CVE-2024-3094"]
+    RELRO_WRITABLE = "live/relro-writable", Compromise, High;
+        "an SSH server can write to memory that its loader made read-only after relocation";
+        "The loader makes the words by which libraries find each other read-only once it has filled them (RELRO). Here they can be \
+         written to: something has undone that, as one does before redirecting a call.";
+        "Save `/proc/PID/maps` and the memory of the process, then look for what was loaded into it.";
+        ["mprotect(2)", "ld(1), -z relro"]
+    HIDDEN_MODULE = "live/hidden-module", Compromise, High;
+        "the loader of an SSH server does not know a file whose code is mapped, or knows one that is not";
+        "The list that the loader keeps of what it loaded (`struct r_debug`, found through DT_DEBUG) and the files whose code is \
+         mapped must be the same. Code that was mapped by hand, or a library that took itself out of the list, makes them differ.";
+        "Save `/proc/PID/maps` and the memory of the process, then treat the host as compromised.";
+        ["dl_iterate_phdr(3)", "elf(5), DT_DEBUG"]
 }
