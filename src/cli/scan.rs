@@ -31,6 +31,10 @@ pub struct ScanArgs {
     /// Search every ELF file beneath the root for indicators, not only what can decide a login
     #[arg(long)]
     scan_all: bool,
+    /// Read all code and read-only data of running servers and compare it with the files; without it only pages are read
+    /// that no longer are the file's own
+    #[arg(long)]
+    deep: bool,
     /// Store what was observed, for `judge` (a new file of mode 0600 takes the place of an old one)
     #[arg(long, value_name = "FILE")]
     facts_out: Option<PathBuf>,
@@ -72,6 +76,7 @@ fn request(args: &ScanArgs) -> anyhow::Result<Request> {
     Ok(Request {
         root: args.root.clone(),
         scan_all: args.scan_all,
+        deep: args.deep,
         deadline: args.max_runtime.and_then(|time| Instant::now().checked_add(time)),
         keyrings: args.keyring.iter().map(keyring).collect::<anyhow::Result<_>>()?,
     })

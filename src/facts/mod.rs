@@ -4,9 +4,11 @@
 //! another machine, or newer knowledge, can judge them later (`sshproof judge`). They never hold secrets: no shadow
 //! hash, no OTP seed, no private key; only existence, owner, mode and enrolment.
 
+pub mod binding;
 pub mod file;
 pub mod login;
 pub mod package;
+pub mod pages;
 pub mod preload;
 pub mod process;
 pub mod server;
@@ -86,6 +88,9 @@ pub struct RootFacts {
     pub servers: Vec<ServerFacts>,
     /// Processes of those servers.
     pub processes: Vec<ProcessFacts>,
+    /// Who may have set breakpoints through the kernel; asked for only where some were found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probes: Option<pages::ProbeFacts>,
     /// Accounts, groups and the modules' own configuration.
     pub login: LoginFacts,
     /// What `--scan-all` went through; absent without it.

@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::binding::BindingFacts;
+use super::pages::{PageFacts, VdsoFacts};
 use crate::knowledge::Hit;
 use crate::model::{Digest, RootedPath};
 
 /// One process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessFacts {
     /// Process id in the namespace we run in.
     pub pid: i32,
@@ -25,6 +27,15 @@ pub struct ProcessFacts {
     pub mappings: Vec<Mapping>,
     /// Process id of a tracer, 0 if none (proc(5), `status`, TracerPid).
     pub tracer: i32,
+    /// The pages of its code and read-only data; absent if they were not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<PageFacts>,
+    /// How its loader has bound it; absent if that was not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binding: Option<BindingFacts>,
+    /// The code that the kernel gives to every process (vdso(7)); absent if it has none, or was not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vdso: Option<VdsoFacts>,
     /// It ended before all of it was seen; the rest may be missing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gone: bool,
@@ -34,7 +45,7 @@ pub struct ProcessFacts {
 }
 
 /// One mapping.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mapping {
     /// First address.
     pub start: u64,
@@ -50,6 +61,10 @@ pub struct Mapping {
     pub deleted: bool,
     /// Whether the program's entry point (`AT_ENTRY` of getauxval(3)) lies in it: it is the executable.
     pub entry: bool,
+    /// Whether it lies in an executable segment of its file, as far from that segment's address as the rest of the file is;
+    /// absent if the file has no segments or they are not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_place: Option<bool>,
     /// What the mapped inode holds; absent for memory without a file.
     pub content: Option<MappedContent>,
 }

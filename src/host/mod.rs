@@ -7,3 +7,4 @@ pub mod process;
 pub mod root;
 pub mod snapshot;
 pub mod tree;
+pub mod window;

@@ -15,6 +15,7 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, fstat};
 
 use super::root::meta;
+use super::window::Window;
 use crate::model::Meta;
 
 /// Descriptors of one process that are looked at; Linux's own default limit for one process is `fs.nr_open`, 1,048,576.
@@ -196,6 +197,15 @@ impl Process {
         Ok(openat(self.dir.as_fd(), name, flags, Mode::empty())?)
     }
 
+    /// Opens one of its files that are read at any place: `mem`, whose offsets are addresses, or `pagemap`. It belongs to the
+    /// program that runs now: after execve(2) it is empty.
+    ///
+    /// # Errors
+    /// As [`ProcProblem`] says.
+    pub fn window(&self, name: &str) -> Result<Window, ProcProblem> {
+        self.open(name).map(Window::new)
+    }
+
     /// The inode that is mapped at `start..end`.
     ///
     /// # Errors
@@ -203,6 +213,13 @@ impl Process {
     pub fn stat_mapped(&self, start: u64, end: u64) -> Result<Meta, ProcProblem> {
         self.stat(&format!("map_files/{start:x}-{end:x}"))
     }
+}
+
+/// Bytes of a page of memory; 4096 where the system does not say.
+#[must_use]
+pub fn page_size() -> u64 {
+    let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
+    size.and_then(|size| u64::try_from(size).ok()).filter(|size| *size > 0).unwrap_or(4096)
 }
 
 fn list(dir: &OwnedFd, name: &str) -> Result<nix::dir::Dir, ProcProblem> {

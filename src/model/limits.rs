@@ -22,14 +22,9 @@ pub const LIMITS: &[Limit] = &[
     },
     Limit {
         what: "heap, stack and writable data of processes",
-        why: "They hold passwords and keys, so they are never read. Code that lives only there, without an executable \
-              mapping of its own, is not seen.",
-        live: true,
-    },
-    Limit {
-        what: "code that was patched in memory",
-        why: "The files that processes map are compared with what lies on disk, byte for byte, not yet the pages in memory: \
-              somebody with the rights of a debugger can change those and leave the file alone.",
+        why: "They hold passwords and keys, so they are never read, but for the entries of the loader's own list of files. \
+              Pointers to functions that a program keeps in its writable data may lead elsewhere unseen, and code that lives \
+              only there, without an executable mapping of its own, is not seen.",
         live: true,
     },
     Limit {

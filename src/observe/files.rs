@@ -1,14 +1,16 @@
 //! Looks at wanted paths: resolves each inside the root, reads its content at most once, and records what was seen.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::time::Instant;
 
-use super::parse;
+use super::parse::{self, Keep};
 use crate::facts::{FileFacts, FileState, FileTable, Look, Role, Want};
+use crate::formats::elf::binding::Tables;
 use crate::host::root::{PathProblem, Root};
 use crate::host::snapshot::Snapshot;
 use crate::knowledge::Knowledge;
-use crate::model::{Algorithm, Digest, FileKind, RootedPath, text};
+use crate::model::{Algorithm, Digest, FileKind, Meta, RootedPath, text};
 
 /// Largest file whose content is read, in bytes. OpenSSH's largest library, libcrypto, has 5 MB.
 const MAX_BINARY: u64 = 256 << 20;
@@ -28,6 +30,8 @@ pub struct Looker<'a> {
     deadline: Option<Instant>,
     bytes_read: u64,
     held: Vec<Held>,
+    mapped: BTreeSet<u64>,
+    tables: Vec<(Meta, Rc<Tables>)>,
 }
 
 /// Content that was read and not yet looked at.
@@ -49,7 +53,17 @@ impl<'a> Looker<'a> {
     /// A looker that has seen nothing yet.
     #[must_use]
     pub const fn new(root: &'a Root, knowledge: &'a Knowledge, deadline: Option<Instant>) -> Self {
-        Self { root, knowledge, deadline, bytes_read: 0, held: Vec::new() }
+        Self { root, knowledge, deadline, bytes_read: 0, held: Vec::new(), mapped: BTreeSet::new(), tables: Vec::new() }
+    }
+
+    /// From now on keeps the dynamic loader's tables of files with these inode numbers, since processes map them.
+    pub fn keep_tables_of(&mut self, inodes: BTreeSet<u64>) {
+        self.mapped = inodes;
+    }
+
+    /// The tables kept so far, each with the inode that it was read from.
+    pub fn take_tables(&mut self) -> Vec<(Meta, Rc<Tables>)> {
+        std::mem::take(&mut self.tables)
     }
 
     /// Content bytes read so far.
@@ -147,7 +161,9 @@ impl<'a> Looker<'a> {
         let md5s = Digest::md5_of_each(&contents);
         for (held, md5) in held.iter().zip(md5s) {
             if let Some(file) = table.files.get_mut(&held.path) {
-                record(held, md5, self.knowledge, file);
+                let mapped = self.mapped.contains(&held.snapshot.meta().ino);
+                let tables = record(held, md5, self.knowledge, mapped, file);
+                self.tables.extend(tables.map(|tables| (held.snapshot.meta().clone(), Rc::from(tables))));
             }
         }
     }
@@ -194,8 +210,8 @@ fn see(root: &Root, path: &RootedPath, kind: FileKind, look: Look, file: &mut Fi
 }
 
 /// Records what the content says. SHA-256 is the evidence, MD5 is what dpkg records, SHA-1 what indicators were published
-/// as.
-fn record(held: &Held, md5: Digest, knowledge: &Knowledge, file: &mut FileFacts) {
+/// as. Of a file that processes map it hands out what the dynamic loader works with.
+fn record(held: &Held, md5: Digest, knowledge: &Knowledge, mapped: bool, file: &mut FileFacts) -> Option<Box<Tables>> {
     let bytes = held.snapshot.bytes();
     // The inode that was read, should somebody have replaced the file since it was first looked at.
     file.state = FileState::Present(held.snapshot.meta().clone());
@@ -205,11 +221,13 @@ fn record(held: &Held, md5: Digest, knowledge: &Knowledge, file: &mut FileFacts)
     } else if held.look == Look::Redacted {
         file.text = Some(parse::redacted(&held.path, bytes).into());
     } else {
-        let parsed = parse::binary(bytes, knowledge);
+        let parsed = parse::binary(bytes, knowledge, if mapped { Keep::Tables } else { Keep::Record });
         file.elf = parsed.elf;
         file.hits = parsed.hits;
         file.problem = parsed.problem;
+        return parsed.tables;
     }
+    None
 }
 
 #[cfg(test)]

@@ -1,12 +1,16 @@
 //! Builds `Facts` from a host or an image. Touches the machine, knows no policy, judges nothing.
 
+pub mod bindings;
 pub mod files;
 pub mod identify;
 pub mod inspect;
 pub mod kernel;
 pub mod login;
+pub mod mapped;
 pub mod packages;
+pub mod pages;
 pub mod parse;
+pub mod probes;
 pub mod processes;
 pub mod running;
 pub mod scripts;
@@ -14,6 +18,7 @@ pub mod servers;
 pub mod sockets;
 pub mod sweep;
 pub mod units;
+pub mod vdso;
 pub mod wants;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +47,8 @@ pub struct Request {
     pub root: PathBuf,
     /// Whether every ELF file beneath the root is searched for byte rules, not just the surface.
     pub scan_all: bool,
+    /// Whether all code and read-only data in the memory of servers is read, not just what was copied there.
+    pub deep: bool,
     /// When to stop looking and report what was not seen.
     pub deadline: Option<Instant>,
     /// Key files of the operator's, name and content, to check signatures against beside those that the root holds.
@@ -102,6 +109,10 @@ pub fn observe(
     facts.distant = proc.as_ref().map(kernel::distant_mounts).unwrap_or_default();
     servers::observe(&root, proc.as_ref(), &mut facts);
 
+    if let Some(proc) = &proc {
+        looker.keep_tables_of(processes::mapped_inodes(proc, &facts.servers));
+    }
+
     progress(Progress::Station("looking at files"));
     look_until_nothing_is_wanted(&mut looker, &mut facts, knowledge, progress);
     identify(&mut facts);
@@ -121,7 +132,8 @@ pub fn observe(
 
     if let Some(proc) = &proc {
         progress(Progress::Station("looking at processes"));
-        processes::observe(&root, proc, knowledge, &mut facts);
+        processes::observe(&root, proc, knowledge, looker.take_tables(), request.deep, &mut facts);
+        probes::observe(proc, &mut facts);
     }
 
     let kernel = live.then(|| kernel::observe(proc.as_ref()));

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::formats::accounts;
 use crate::formats::authorized_keys;
 use crate::formats::duo;
+use crate::formats::elf::binding::Tables;
 use crate::formats::elf::{Elf, ElfProblem, ElfRecord};
 use crate::knowledge::{Hit, Knowledge};
 use crate::model::RootedPath;
@@ -21,17 +22,36 @@ pub struct Parsed {
     pub elf: Option<Box<ElfRecord>>,
     /// What the byte rules found; `None` if they could not be applied.
     pub hits: Option<Vec<Hit>>,
+    /// What the dynamic loader works with, if that was wanted and there is any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tables: Option<Box<Tables>>,
     /// Why something of it could not be understood, one sentence.
     pub problem: Option<String>,
 }
 
+/// Whether the tables that the dynamic loader works with are kept: they are large, and needed only of files that processes
+/// of servers map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// They are.
+    Tables,
+    /// They are not.
+    Record,
+}
+
 /// Understands the content of an executable, a library, or any other file whose bytes matter rather than its text.
 #[must_use]
-pub fn binary(bytes: &[u8], knowledge: &Knowledge) -> Parsed {
-    catch_unwind(AssertUnwindSafe(|| understand(bytes, knowledge))).unwrap_or_else(|_| Parsed {
+pub fn binary(bytes: &[u8], knowledge: &Knowledge, keep: Keep) -> Parsed {
+    catch_unwind(AssertUnwindSafe(|| understand(bytes, knowledge, keep))).unwrap_or_else(|_| Parsed {
         problem: Some("its structure makes our parser fail: treat it as hostile and look at it by hand".to_owned()),
         ..Parsed::default()
     })
+}
+
+/// What the dynamic loader works with, of content whose record is known already.
+#[must_use]
+pub fn tables(bytes: &[u8]) -> Option<Tables> {
+    catch_unwind(AssertUnwindSafe(|| Tables::read(&Elf::parse(bytes).ok()?))).unwrap_or_default()
 }
 
 /// The text of a configuration file without the secrets in it.
@@ -45,12 +65,13 @@ pub fn redacted(path: &RootedPath, bytes: &[u8]) -> Vec<u8> {
     }
 }
 
-fn understand(bytes: &[u8], knowledge: &Knowledge) -> Parsed {
+fn understand(bytes: &[u8], knowledge: &Knowledge, keep: Keep) -> Parsed {
     let (elf, problem) = match Elf::parse(bytes) {
         Ok(elf) => (Some(elf), None),
         Err(ElfProblem::NotElf) => (None, None),
         Err(problem) => (None, Some(problem.to_string())),
     };
     let hits = knowledge.match_bytes(bytes, elf.as_ref());
-    Parsed { elf: elf.map(|elf| Box::new(elf.record())), hits: Some(hits), problem }
+    let tables = elf.as_ref().filter(|_| keep == Keep::Tables).and_then(Tables::read).map(Box::new);
+    Parsed { elf: elf.map(|elf| Box::new(elf.record())), hits: Some(hits), tables, problem }
 }

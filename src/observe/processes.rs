@@ -1,35 +1,58 @@
-//! What the processes of SSH servers execute. Only the inodes that are mapped executable are read, never memory: neither
-//! heap nor stack.
+//! What the processes of SSH servers execute: their executable mappings, the files behind them (see [`super::mapped`]), their
+//! pages (see [`super::pages`]) and how these files are bound to each other (see [`super::bindings`]). Neither heap nor stack
+//! is read.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
 
-use crate::facts::process::{MappedContent, Mapping};
-use crate::facts::{ProcessFacts, RootFacts};
+use crate::facts::process::Mapping;
+use crate::facts::{ProcessFacts, RootFacts, ServerFacts, preload};
+use crate::formats::elf::binding::Tables;
+use crate::formats::elf::placement::{self, Placed, Shows};
 use crate::formats::proc::maps::{self, Map};
 use crate::formats::proc::{auxv, stat, status};
-use crate::host::process::{Proc, ProcProblem, Process};
+use crate::host::process::{Proc, ProcProblem, Process, page_size};
 use crate::host::root::Root;
-use crate::host::snapshot::Snapshot;
 use crate::knowledge::Knowledge;
-use crate::model::{Algorithm, Digest, Meta, RootedPath, text};
+use crate::model::{Meta, RootedPath, text};
 
+use super::bindings::{self, Binder, Loaded, Situation, Unready};
 use super::identify::MAX_MAPS;
-use super::parse;
+use super::mapped::{Files, Mapped};
+use super::pages::{self, Region};
+use super::vdso::Vdso;
 
-/// Largest mapped file that is read; the largest library that a login ever loads is below 40 MiB.
-const MAX_FILE: u64 = 256 << 20;
 /// Largest `stat`, `status` and `auxv`.
 const MAX_SMALL: usize = 64 << 10;
 /// How often a process may change its mappings while they are looked at before we give up.
 const ATTEMPTS: usize = 3;
+/// How often its loader may be found at work, and how long it is then left alone: the nth time n times as long, less than
+/// 150 milliseconds in all.
+const NAPS: u32 = 16;
+const NAP: Duration = Duration::from_millis(1);
+/// Processes of one server whose maps are read to know which files they have in common.
+const FEW: usize = 4;
 
 /// Fills `facts.processes` with the processes of all servers but user servers. Files must have been looked at before:
-/// a mapped inode that is one of them is not read again, any other is read and searched.
-pub fn observe(root: &Root, proc: &Proc, knowledge: &Knowledge, facts: &mut RootFacts) {
-    let mut observer = Observer { root, knowledge, known: known(facts), read: HashMap::new() };
+/// a mapped inode that is one of them is not read again, any other is read and searched. If `deep`, every page of code and
+/// read-only data is read from memory, not only those that the kernel copied.
+pub fn observe(
+    root: &Root,
+    proc: &Proc,
+    knowledge: &Knowledge,
+    tables: Vec<(Meta, Rc<Tables>)>,
+    deep: bool,
+    facts: &mut RootFacts,
+) {
+    let files = Files::new(root, knowledge, facts, tables);
+    let preloaded = preload::libraries(facts);
+    let binder = Binder::default();
+    let mut observer = Observer { root, proc, files, preloaded, binder, vdso: Vdso::default(), number: 0, deep };
     let mut processes = Vec::new();
     for server in facts.servers.iter().filter(|server| !server.user_server) {
         for (at, pid) in server.pids.iter().enumerate() {
+            observer.number = processes.len();
             let mut seen = match proc.process(*pid) {
                 Ok(process) => observer.process(&process),
                 Err(problem) => Err(problem),
@@ -40,52 +63,42 @@ pub fn observe(root: &Root, proc: &Proc, knowledge: &Knowledge, facts: &mut Root
             processes.push(seen);
         }
     }
+    for (number, redirected) in observer.binder.disagreements() {
+        if let Some(binding) = processes.get_mut(number).and_then(|process| process.binding.as_mut()) {
+            bindings::add(binding, redirected);
+        }
+    }
     processes.sort_by_key(|process| (process.pid, process.starttime));
     facts.processes = processes;
 }
 
-/// A file at one moment: same inode, same times, same content.
-type Identity = (u64, u64, u64, i64, i64);
-
-fn identity(meta: &Meta) -> Identity {
-    (meta.dev, meta.ino, meta.size, meta.mtime, meta.ctime)
-}
-
-/// The files whose content was digested. Of several names of one inode the first.
-fn known(facts: &RootFacts) -> HashMap<Identity, RootedPath> {
-    let mut known = HashMap::new();
-    for (path, file) in &facts.files.files {
-        if let Some(meta) = file.meta()
-            && file.digest(Algorithm::Sha256).is_some()
-        {
-            known.entry(identity(meta)).or_insert_with(|| path.clone());
-        }
-    }
-    known
-}
-
 struct Observer<'a> {
     root: &'a Root,
-    knowledge: &'a Knowledge,
-    known: HashMap<Identity, RootedPath>,
-    read: HashMap<Identity, MappedContent>,
+    proc: &'a Proc,
+    files: Files<'a>,
+    preloaded: Vec<Vec<u8>>,
+    binder: Binder,
+    vdso: Vdso,
+    /// How many processes were looked at before this one.
+    number: usize,
+    deep: bool,
+}
+
+/// The inode numbers of the files that processes of these servers execute, of a few processes of each.
+#[must_use]
+pub fn mapped_inodes(proc: &Proc, servers: &[ServerFacts]) -> BTreeSet<u64> {
+    let mut inodes = BTreeSet::new();
+    for pid in servers.iter().filter(|server| !server.user_server).flat_map(|server| server.pids.iter().take(FEW)) {
+        let Ok(maps) = proc.process(*pid).map_err(Problem::from).and_then(|process| maps(&process)) else { continue };
+        inodes.extend(maps.iter().filter(|map| map.executable()).map(|map| map.inode));
+    }
+    inodes
 }
 
 /// What is known of a process that could not be looked at.
 fn missing(pid: i32, problem: ProcProblem) -> ProcessFacts {
     let gone = problem == ProcProblem::Gone;
-    ProcessFacts {
-        pid,
-        starttime: 0,
-        uid: 0,
-        server: String::new(),
-        listener: false,
-        exe: None,
-        mappings: Vec::new(),
-        tracer: 0,
-        gone,
-        problem: (!gone).then(|| problem.to_string()),
-    }
+    ProcessFacts { pid, gone, problem: (!gone).then(|| problem.to_string()), ..ProcessFacts::default() }
 }
 
 impl Observer<'_> {
@@ -103,8 +116,8 @@ impl Observer<'_> {
             facts.problem = Some("its `status` is malformed".to_owned());
         }
         facts.exe = process.link("exe").ok().map(|exe| text::escape(exe.strip_suffix(b" (deleted)").unwrap_or(&exe)));
-        match self.mappings(process) {
-            Ok(mappings) => facts.mappings = mappings,
+        match self.memory(process, &mut facts) {
+            Ok(()) => {}
             Err(Problem::Proc(ProcProblem::Gone)) => facts.gone = true,
             Err(Problem::Proc(problem)) => facts.problem = Some(format!("its memory map cannot be read: {problem}")),
             Err(Problem::Malformed) => facts.problem = Some("its memory map is malformed".to_owned()),
@@ -118,33 +131,85 @@ impl Observer<'_> {
         Ok(facts)
     }
 
-    /// The executable mappings, looked at between two equal readings of the map.
-    fn mappings(&mut self, process: &Process) -> Result<Vec<Mapping>, Problem> {
-        let entry = auxv::entry(&process.read("auxv", MAX_SMALL)?);
-        let mut before = executable(process)?;
-        for _ in 0..ATTEMPTS {
-            let mappings = before.iter().map(|map| self.mapping(process, map, entry)).collect();
-            let after = executable(process)?;
-            if before == after {
-                return Ok(mappings);
+    /// The executable mappings and their pages, looked at between two equal readings of the map.
+    fn memory(&mut self, process: &Process, facts: &mut ProcessFacts) -> Result<(), Problem> {
+        let mut naps = NAPS;
+        let mut attempts = ATTEMPTS;
+        loop {
+            let vector = process.read("auxv", MAX_SMALL)?;
+            let before = maps(process)?;
+            let seen = self.look(process, &before, &vector, naps == 0, facts);
+            if code(&before).eq(code(&maps(process)?)) {
+                match seen {
+                    Ok(()) => return Ok(()),
+                    Err(Unready::Proc(problem)) => return Err(problem.into()),
+                    // It has just been started, or loads a module: a matter of milliseconds.
+                    Err(Unready::Loading) if naps > 0 => {
+                        std::thread::sleep(NAP * (NAPS - naps + 1));
+                        naps -= 1;
+                        continue;
+                    }
+                    Err(Unready::Loading) => return Err(Problem::Unsteady),
+                }
             }
-            before = after;
+            attempts -= 1;
+            if attempts == 0 {
+                return Err(Problem::Unsteady);
+            }
         }
-        Err(Problem::Unsteady)
     }
 
-    fn mapping(&mut self, process: &Process, map: &Map, entry: Option<u64>) -> Mapping {
-        let (name, deleted) = self.name(map);
-        Mapping {
-            start: map.start,
-            end: map.end,
-            permissions: String::from_utf8_lossy(&map.permissions).into_owned(),
-            offset: map.offset,
-            path: text::escape(&name),
-            deleted,
-            entry: entry.is_some_and(|entry| map.holds(entry)),
-            content: (map.inode != 0).then(|| self.content(process, map, &name)),
+    fn look(
+        &mut self,
+        process: &Process,
+        maps: &[Map],
+        vector: &[u8],
+        last: bool,
+        facts: &mut ProcessFacts,
+    ) -> Result<(), Unready> {
+        let entry = auxv::entry(vector);
+        let mut loaded = Vec::new();
+        let mut regions = Vec::new();
+        let mut relocated = BTreeSet::new();
+        facts.mappings.clear();
+        for map in maps.iter().filter(|map| map.executable()) {
+            let (name, deleted) = self.name(map);
+            let mapped = (map.inode != 0).then(|| self.files.look(process, map, &name));
+            let in_place = mapped.as_ref().and_then(|mapped| {
+                let first = relocated.insert((map.device, map.inode, mapped.relocates_code));
+                if first {
+                    let load = |bias| Loaded { path: name.clone(), bias, mapped: mapped.clone() };
+                    loaded.extend(biases(maps, map, mapped).into_iter().map(load));
+                }
+                lay_out(maps, map, mapped, first, &mut regions)
+            });
+            facts.mappings.push(Mapping {
+                start: map.start,
+                end: map.end,
+                permissions: String::from_utf8_lossy(&map.permissions).into_owned(),
+                offset: map.offset,
+                path: text::escape(&name),
+                deleted,
+                entry: entry.is_some_and(|entry| map.holds(entry)),
+                in_place,
+                content: mapped.map(|mapped| mapped.content),
+            });
         }
+        let mut pages = pages::observe(process, &self.files, &regions, self.deep)?;
+        if relocated.iter().any(|(_, _, relocates)| *relocates) {
+            let reason = "one of its files asks the loader to change its code (`DT_TEXTREL`), so that changed code in \
+                          memory says nothing";
+            pages.problems.push(reason.to_owned());
+        }
+        facts.pages = Some(pages);
+        facts.vdso = self.vdso.compare(self.proc, process, maps)?;
+        let situation = Situation { maps, loaded, entry, loader: auxv::loader(vector), preloaded: &self.preloaded };
+        let seen = self.binder.observe(self.number, self.proc, process, situation, &self.vdso)?;
+        if seen.is_amiss() && !last {
+            return Err(Unready::Loading);
+        }
+        facts.binding = Some(self.binder.keep(seen));
+        Ok(())
     }
 
     /// The kernel's ` (deleted)` taken off, unless a file is really named so.
@@ -156,54 +221,56 @@ impl Observer<'_> {
         }
         (name.to_vec(), deleted)
     }
+}
 
-    /// The inode is taken from the descriptor: the device number in `maps` is another one on btrfs and overlayfs.
-    fn content(&mut self, process: &Process, map: &Map, name: &[u8]) -> MappedContent {
-        let fd = match process.open_mapped(map.start, map.end) {
-            Ok(fd) => fd,
-            Err(ProcProblem::Denied) => return self.by_path(map, name),
-            Err(problem) => return MappedContent::Unreadable(problem.to_string()),
-        };
-        let snapshot = match process.stat_mapped(map.start, map.end) {
-            Ok(meta) => {
-                let key = identity(&meta);
-                if let Some(path) = self.known.get(&key) {
-                    return MappedContent::SameInode(path.clone());
-                }
-                if let Some(content) = self.read.get(&key) {
-                    return content.clone();
-                }
-                Snapshot::from_fd(fd, MAX_FILE)
-            }
-            Err(problem) => return MappedContent::Unreadable(problem.to_string()),
-        };
-        match snapshot {
-            Ok(snapshot) => {
-                let content = MappedContent::Other {
-                    sha256: Digest::of(Algorithm::Sha256, snapshot.bytes()),
-                    hits: parse::binary(snapshot.bytes(), self.knowledge).hits,
-                    unlinked: snapshot.meta().nlink == 0,
-                };
-                self.read.insert(identity(snapshot.meta()), content.clone());
-                content
-            }
-            Err(problem) => MappedContent::Unreadable(problem.to_string()),
+/// Whether `map`, an executable mapping of the file, shows code of it in its place. Adds to `regions` the parts of it that
+/// nobody may have written to; if it is the `first` of its file, those of the file's other mappings too. Mappings that the
+/// file wants written, or that are writable now, are left alone: what is read-only after relocation is among them.
+fn lay_out<'m>(
+    maps: &'m [Map],
+    map: &'m Map,
+    mapped: &Mapped,
+    first: bool,
+    regions: &mut Vec<Region<'m>>,
+) -> Option<bool> {
+    let biases = biases(maps, map, mapped);
+    let parts = |map| placement::parts(&mapped.loads, &biases, page_size(), place(map));
+    let fixed = |map: &Map| !map.writable() && map.permissions[3] == b'p' && !mapped.relocates_code;
+    let mut add = |map: &'m Map, at| regions.push(Region { map, name: map.name().0, at });
+    if mapped.loads.is_empty() {
+        if fixed(map) {
+            add(map, place(map));
+        }
+        return None;
+    }
+    let shown = parts(map);
+    if fixed(map) {
+        shown.iter().filter(|part| part.shows != Shows::Written).for_each(|part| add(map, part.at));
+    }
+    if first {
+        for other in of_file(maps, map).filter(|other| fixed(other) && !other.executable()) {
+            let still = |shows| matches!(shows, Shows::Code | Shows::ReadOnly);
+            parts(other).iter().filter(|part| still(part.shows)).for_each(|part| add(other, part.at));
         }
     }
+    let is_code = |shows| matches!(shows, Shows::Code | Shows::Written);
+    (!map.writable()).then(|| shown.iter().all(|part| is_code(part.shows)))
+}
 
-    /// Without the capability to open mapped inodes: the file at that path, if `maps` names its device and inode.
-    fn by_path(&self, map: &Map, name: &[u8]) -> MappedContent {
-        let meta = RootedPath::new(name).and_then(|path| self.root.stat(&path).ok());
-        let same = meta.filter(|meta| {
-            meta.ino == map.inode && (nix::sys::stat::major(meta.dev), nix::sys::stat::minor(meta.dev)) == map.device
-        });
-        match same.and_then(|meta| self.known.get(&identity(&meta))) {
-            Some(path) => MappedContent::SameInode(path.clone()),
-            None => {
-                MappedContent::Unreadable("the mapped file cannot be opened without CAP_CHECKPOINT_RESTORE".to_owned())
-            }
-        }
-    }
+fn place(map: &Map) -> Placed {
+    Placed { start: map.start, end: map.end, offset: map.offset }
+}
+
+/// The mappings of the same file.
+fn of_file<'m>(maps: &'m [Map], map: &Map) -> impl Iterator<Item = &'m Map> {
+    let file = (map.device, map.inode);
+    maps.iter().filter(move |other| (other.device, other.inode) == file)
+}
+
+/// The distances by which the file behind `map` was loaded.
+fn biases(maps: &[Map], map: &Map, mapped: &Mapped) -> Vec<u64> {
+    let all: Vec<Placed> = of_file(maps, map).map(place).collect();
+    placement::biases(&mapped.loads, page_size(), &all)
 }
 
 enum Problem {
@@ -218,12 +285,17 @@ impl From<ProcProblem> for Problem {
     }
 }
 
-fn executable(process: &Process) -> Result<Vec<Map>, Problem> {
-    let mut maps = maps::parse(&process.read("maps", MAX_MAPS)?).ok_or(Problem::Malformed)?;
+fn maps(process: &Process) -> Result<Vec<Map>, Problem> {
+    let maps = maps::parse(&process.read("maps", MAX_MAPS)?).ok_or(Problem::Malformed)?;
     // A process without any mapping has ended, or never had memory of its own.
     if maps.is_empty() {
         return Err(Problem::Proc(ProcProblem::Gone));
     }
-    maps.retain(Map::executable);
     Ok(maps)
+}
+
+/// What has to stay as it is while it is looked at: files that cannot be written to, and whatever can be executed. The heap
+/// of a process that works comes and goes.
+fn code(maps: &[Map]) -> impl Iterator<Item = &Map> {
+    maps.iter().filter(|map| map.executable() || map.inode != 0 && !map.writable())
 }

@@ -90,9 +90,7 @@ impl Host {
             listener: true,
             exe: Some("/usr/sbin/sshd".into()),
             mappings: self.mappings.iter().map(|name| mapping(name)).collect(),
-            tracer: 0,
-            gone: false,
-            problem: None,
+            ..ProcessFacts::default()
         }];
         let abstract_sockets = Some(self.sockets.iter().map(|name| text::escape(name)).collect());
         Facts {
@@ -173,6 +171,7 @@ fn mapping(name: &[u8]) -> Mapping {
         path: text::escape(&[b"/opt/", name].concat()),
         deleted: false,
         entry: false,
+        in_place: None,
         content: None,
     }
 }

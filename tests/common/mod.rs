@@ -1,7 +1,7 @@
 //! What the integration tests share: test lists that say why something was ignored ([`mimic`]), scratch roots made of
-//! real packages ([`root`]), a host of one's own to boot them in ([`namespace`]), the program under test ([`program`]), a real login with two factors
-//! ([`login`]), the scenarios of the login proof ([`case`]), each set up and tried by a real client ([`attempt`]), and readers
-//! of reports ([`report`]).
+//! real packages ([`root`]), a host of one's own to boot them in ([`namespace`]), tampering with its memory ([`poke`]), the
+//! program under test ([`program`]), a real login with two factors ([`login`]), the scenarios of the login proof ([`case`]),
+//! each set up and tried by a real client ([`attempt`]), and readers of reports ([`report`]).
 //!
 //! Each test program compiles this module for itself and uses a part of it.
 #![allow(dead_code, unused_imports, reason = "each test program uses a part")]
@@ -18,6 +18,7 @@ pub mod case;
 pub mod login;
 pub mod mimic;
 pub mod namespace;
+pub mod poke;
 pub mod program;
 pub mod report;
 pub mod root;

@@ -175,6 +175,22 @@ impl Host {
         owner.split_whitespace().next().unwrap().trim_start_matches("/proc/").parse().unwrap()
     }
 
+    /// The number that a process of the host has on this machine: the outermost in `NSpid` of proc(5), `status`.
+    pub fn outside(&self, pid: i32) -> i32 {
+        let namespace = std::fs::read_link(format!("/proc/{}/ns/pid", self.init)).unwrap();
+        let entries =
+            std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let here =
+            |outer: &String| std::fs::read_link(format!("/proc/{outer}/ns/pid")).is_ok_and(|link| link == namespace);
+        let inner = |outer: &String| {
+            let status = std::fs::read_to_string(format!("/proc/{outer}/status")).ok()?;
+            let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+            numbers.split_whitespace().next_back()?.parse::<i32>().ok()
+        };
+        let found = entries.filter(here).find(|outer| inner(outer) == Some(pid));
+        found.expect("a process of the host is one of this machine").parse().unwrap()
+    }
+
     /// Whether anything listens on TCP `port`.
     pub fn listens(&self, port: u16) -> bool {
         self.listening_inode(port).is_some()

@@ -246,7 +246,7 @@ impl Host {
     }
 
     fn scan_as(&self, keys: &[(&Key, bool)], keyrings: Vec<(String, Vec<u8>)>) -> Report {
-        let request = Request { root: self.root.clone(), scan_all: false, deadline: None, keyrings };
+        let request = Request { root: self.root.clone(), scan_all: false, deep: false, deadline: None, keyrings };
         let pin = |(key, base): &(&Key, bool)| VendorKey {
             distro: "testos".to_owned(),
             fingerprint: key.fingerprint.clone(),

@@ -225,6 +225,7 @@ fn what_a_process_executes_without_a_path_is_matched_too() {
             path: "/usr/sbin/sshd".into(),
             deleted: true,
             entry: true,
+            in_place: None,
             content: Some(content),
         };
         let process = ProcessFacts {
@@ -235,9 +236,7 @@ fn what_a_process_executes_without_a_path_is_matched_too() {
             listener: true,
             exe: None,
             mappings: vec![mapping],
-            tracer: 0,
-            gone: false,
-            problem: None,
+            ..ProcessFacts::default()
         };
         let mut facts = facts(&known, vec![]);
         facts.roots[0].processes = vec![process];

@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use crate::facts::process::{MappedContent, Mapping};
 use crate::facts::{FileFacts, ProcessFacts, Role, RootFacts};
 use crate::model::code::{
-    ANONYMOUS_CODE, DELETED_EXECUTABLE, FOREIGN_MAPPING, MEMORY_FILE, PROBED, REINSTALLED, RESTART_NEEDED,
-    WRITABLE_MAPPING,
+    ANONYMOUS_CODE, DELETED_EXECUTABLE, FOREIGN_MAPPING, MEMORY_FILE, MISPLACED_CODE, PROBED, REINSTALLED,
+    RESTART_NEEDED, WRITABLE_MAPPING,
 };
 use crate::model::{Algorithm, CheckResult, Code, Digest, Evidence, Finding, Gap, RootedPath, Subject, text};
 
 /// Code that the kernel itself maps into every process (`arch/*/kernel/vdso*`, `arch/arm/kernel/process.c`).
 const KERNELS: [&str; 4] = ["[vdso]", "[vsyscall]", "[vectors]", "[sigpage]"];
-/// Where the kernel runs instructions that a uprobe displaced (kernel/events/uprobes.c).
-const UPROBES: &str = "[uprobes]";
+/// Where the kernel runs instructions that a uprobe displaced (kernel/events/uprobes.c), and what probed code calls since
+/// Linux 6.18 (arch/x86/kernel/uprobes.c).
+const UPROBES: [&str; 2] = ["[uprobes]", "[uprobes-trampoline]"];
 
 /// Adds what the mappings of `process` show. One finding for each file and process, whatever the number of mappings.
 pub fn judge(root: &RootFacts, process: &ProcessFacts, result: &mut CheckResult) {
@@ -24,6 +25,10 @@ pub fn judge(root: &RootFacts, process: &ProcessFacts, result: &mut CheckResult)
         if writable(mapping) {
             let what = named(mapping);
             note(&mut found, process, mapping, WRITABLE_MAPPING, &format!("has {what} mapped writable and executable"));
+        }
+        if mapping.in_place == Some(false) {
+            let what = format!("executes `{}` where its loader would not have put code of it", mapping.path);
+            note(&mut found, process, mapping, MISPLACED_CODE, &what);
         }
         match sort(root, mapping) {
             Sort::Good => {}
@@ -69,7 +74,7 @@ enum Sort {
 
 fn sort(root: &RootFacts, mapping: &Mapping) -> Sort {
     let path = mapping.path.as_str();
-    if path == UPROBES {
+    if UPROBES.contains(&path) {
         return Sort::Bad(PROBED, "executes code in which the kernel has set breakpoints (uprobes)".to_owned());
     }
     if KERNELS.contains(&path) && mapping.content.is_none() {

@@ -1,10 +1,13 @@
 //! Do the running processes of SSH servers execute exactly the bytes that were looked at on disk?
 //!
 //! Each executable mapping must be the inode of a file of the surface, or hold the same content; `provenance` judges those
-//! files. What is judged here is the mapped file as a whole; pages changed in memory are not looked at yet.
+//! files. Each page of code and read-only data must be the file's own page, in its place. Each word that the
+//! loader relocated, through which calls into other libraries go, must hold what the loader's rules say.
 
+mod binding;
 pub mod link;
 mod mapping;
+mod pages;
 
 use crate::facts::{Facts, ProcessFacts, RootFacts};
 use crate::model::code::{EXECUTABLE_DISGUISED, TRACED};
@@ -14,15 +17,16 @@ use crate::model::{Check, CheckResult, Evidence, Finding, Gap, Subject, text};
 #[must_use]
 pub fn check(facts: &Facts) -> CheckResult {
     let mut result = CheckResult::new(Check::Live);
+    let machine = facts.kernel.as_ref().map_or("", |kernel| kernel.machine.as_str());
     for root in facts.roots.iter().filter(|root| root.live) {
         for process in &root.processes {
-            judge(root, process, &mut result);
+            judge(root, machine, process, &mut result);
         }
     }
     result
 }
 
-fn judge(root: &RootFacts, process: &ProcessFacts, result: &mut CheckResult) {
+fn judge(root: &RootFacts, machine: &str, process: &ProcessFacts, result: &mut CheckResult) {
     let subject = Subject::Process { pid: process.pid, starttime: process.starttime };
     if process.tracer != 0 {
         let message =
@@ -42,6 +46,8 @@ fn judge(root: &RootFacts, process: &ProcessFacts, result: &mut CheckResult) {
         let reason = format!("a process of `{}` could not be judged: {problem}", process.server);
         result.gap(Gap::mandatory(subject, reason));
     } else {
+        pages::judge(root, machine, process, result);
+        binding::judge(process, result);
         result.examined = result.examined.saturating_add(1);
     }
 }

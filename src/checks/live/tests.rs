@@ -35,6 +35,7 @@ fn mapping(path: &str, content: Option<MappedContent>) -> Mapping {
         path: path.to_owned(),
         deleted: false,
         entry: false,
+        in_place: None,
         content,
     }
 }
@@ -57,9 +58,9 @@ fn process(mappings: Vec<Mapping>) -> ProcessFacts {
         listener: true,
         exe: Some("/usr/sbin/sshd".to_owned()),
         mappings,
-        tracer: 0,
-        gone: false,
-        problem: None,
+        pages: Some(crate::facts::pages::PageFacts::default()),
+        binding: Some(crate::facts::binding::BindingFacts::default()),
+        ..ProcessFacts::default()
     }
 }
 
@@ -111,6 +112,9 @@ fn what_does_not_belong_is_named() {
     check(process(vec![mapping("", None)]), &["live/anonymous-code"], Verdict::Fail);
     check(process(vec![mapping("[heap]", None)]), &["live/anonymous-code"], Verdict::Fail);
     check(process(vec![mapping("[uprobes]", None)]), &["live/probed"], Verdict::Fail);
+    check(process(vec![mapping("[uprobes-trampoline]", None)]), &["live/probed"], Verdict::Fail);
+    let elsewhere = Mapping { in_place: Some(false), ..same("/usr/lib/libz.so.1.3") };
+    check(process(vec![elsewhere]), &["live/misplaced-code"], Verdict::Fail);
     let writable = Mapping { permissions: "rwxp".to_owned(), ..same("/usr/sbin/sshd") };
     check(process(vec![writable]), &["live/writable-mapping"], Verdict::Fail);
 }

@@ -80,6 +80,12 @@ impl Dynamic {
         self.entries.iter().rev().find(|entry| entry.0 == tag).map(|entry| entry.1)
     }
 
+    /// Tags and values, in order, without the null entry.
+    #[must_use]
+    pub fn entries(&self) -> &[(u64, u64)] {
+        &self.entries
+    }
+
     /// Every value of `tag`, in order.
     pub fn values(&self, tag: u64) -> impl Iterator<Item = u64> + '_ {
         self.entries.iter().filter(move |entry| entry.0 == tag).map(|entry| entry.1)

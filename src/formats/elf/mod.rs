@@ -3,8 +3,10 @@
 //! Matchers that have the bytes at hand use the view (imports, exports, section ranges); facts hold the record.
 
 pub mod anomaly;
+pub mod binding;
 pub mod dynamic;
 pub mod notes;
+pub mod placement;
 pub mod raw;
 pub mod record;
 pub mod symbols;

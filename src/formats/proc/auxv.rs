@@ -2,6 +2,8 @@
 
 /// Entry point of the program, after relocation (`AT_ENTRY` of `<elf.h>`).
 const AT_ENTRY: u64 = 9;
+/// Where the program's interpreter was loaded (`AT_BASE`).
+const AT_BASE: u64 = 7;
 /// End of the vector.
 const AT_NULL: u64 = 0;
 /// Above every type that a kernel writes (Linux 6.18 stops at 51, `AT_MINSIGSTKSZ`): tells a vector read in the wrong
@@ -12,20 +14,26 @@ const MAX_TYPE: u64 = 255;
 /// cannot be moved by `PR_SET_MM_EXE_FILE` (prctl(2)). The words are as wide as the program's: both widths are tried.
 #[must_use]
 pub fn entry(bytes: &[u8]) -> Option<u64> {
-    read(bytes, 8).or_else(|| read(bytes, 4))
+    read(bytes, 8, AT_ENTRY).or_else(|| read(bytes, 4, AT_ENTRY))
 }
 
-fn read(bytes: &[u8], width: usize) -> Option<u64> {
+/// The address at which the dynamic loader begins; `None` for a program without one.
+#[must_use]
+pub fn loader(bytes: &[u8]) -> Option<u64> {
+    read(bytes, 8, AT_BASE).or_else(|| read(bytes, 4, AT_BASE)).filter(|base| *base != 0)
+}
+
+fn read(bytes: &[u8], width: usize, wanted: u64) -> Option<u64> {
     let mut words = bytes.chunks_exact(width).map(|word| match width {
         8 => word.try_into().ok().map(u64::from_ne_bytes),
         _ => word.try_into().ok().map(u32::from_ne_bytes).map(u64::from),
     });
-    let mut entry = None;
+    let mut found = None;
     loop {
         let (kind, value) = (words.next()??, words.next()??);
         match kind {
-            AT_NULL => return entry,
-            AT_ENTRY => entry = Some(value),
+            AT_NULL => return found,
+            kind if kind == wanted => found = Some(value),
             kind if kind > MAX_TYPE => return None,
             _ => {}
         }
@@ -54,6 +62,8 @@ mod tests {
         check(&vector32(&[(32, 0xf7f0_0000), (9, 0x0804_8000), (16, 0xffff_ffff), (0, 0)]), Some(0x0804_8000));
         check(&vector64(&[(33, 1), (0, 0)]), None);
         check(b"", None);
+        assert_eq!(loader(&vector64(&[(9, 1), (7, 0x7f00_0000), (0, 0)])), Some(0x7f00_0000));
+        assert_eq!(loader(&vector64(&[(9, 1), (7, 0), (0, 0)])), None);
         check(&[9; 15], None);
     }
 }

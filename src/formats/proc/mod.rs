@@ -3,8 +3,11 @@
 pub mod auxv;
 pub mod cgroup;
 pub mod idmap;
+pub mod linkmap;
 pub mod maps;
 pub mod mountinfo;
+pub mod pagemap;
+pub mod smaps;
 pub mod stat;
 pub mod status;
 pub mod tcp;

@@ -67,4 +67,61 @@ codes! { LIVE;
          and password stealers use them on libpam and on sshd.";
         "List the probes (`/sys/kernel/tracing/uprobe_events`, `bpftool link`) and name who set them.";
         ["Documentation/trace/uprobetracer.rst of Linux"]
+    TEXT_MODIFIED = "live/text-modified", Compromise, Critical;
+        "code or read-only data of an SSH server was changed in memory";
+        "A process executes the pages of a file as the page cache holds them, until somebody with the rights of a debugger writes to \
+         one: then the kernel makes a copy of it for that process alone. Such a copy was found, and its bytes are not the \
+         file's. The file on disk stays what the distributor signed; the login is answered by something else. Live patching \
+         (libpulp) does this too; then its package should be named as an exception.";
+        "Save the memory around the named addresses (`gcore`, `/proc/PID/mem`), then treat the host as compromised; restarting the \
+         server removes both the patch and the evidence.";
+        ["Documentation/admin-guide/mm/pagemap.rst of Linux", "proc(5), mem"]
+    TEXT_WAS_MODIFIED = "live/text-was-modified", Integrity, High;
+        "code or read-only data of an SSH server was written to in memory and put back";
+        "The process has a copy of its own of a page that it should share with the file, so something wrote to it; by now the \
+         bytes are the file's again. A debugger that set a breakpoint and took it out leaves this, and so does a backdoor that \
+         hides while somebody looks.";
+        "Ask who debugged this server; if nobody did, restart it and look for what could write to its memory.";
+        ["Documentation/admin-guide/mm/pagemap.rst of Linux", "ptrace(2)"]
+    UPROBE = "live/uprobe", Integrity, High;
+        "there are breakpoint instructions in the code of an SSH server";
+        "Single instructions of the file were replaced by breakpoints in memory. The kernel does this for user-space probes (uprobes): \
+         tracing tools and eBPF security agents use them, and so do password stealers, on libpam and on sshd. Probes set with \
+         perf_event_open(2) stand in no list; the changed page is the only witness. A debugger's breakpoints look the same.";
+        "Name who set them: the evidence lists the lines of `uprobe_events` for the place and the processes that hold a descriptor of \
+         the kind; `bpftool link` lists programs that hold on without a process.";
+        ["Documentation/trace/uprobetracer.rst of Linux", "perf_event_open(2)"]
+    VDSO_MODIFIED = "live/vdso-modified", Compromise, Critical;
+        "the code that the kernel gives to every process was changed in an SSH server";
+        "The kernel maps the same small library (vdso(7)) into every process. That of this server differs from our own: somebody \
+         wrote code into it, which every call of clock_gettime(2) then executes.";
+        "Save `[vdso]` of the process (`/proc/PID/mem`), then treat the host as compromised.";
+        ["vdso(7)"]
+    MISPLACED_CODE = "live/misplaced-code", Compromise, Critical;
+        "an SSH server executes a part of a file where the loader would not have put it";
+        "The kernel and ld.so map the segments of a file at fixed distances from each other and make only its code executable. This \
+         mapping shows another part of the file, or shows it elsewhere: it was mapped anew after the program was started, so \
+         that addresses lead to other code than the file says.";
+        "Save `/proc/PID/maps` and the memory around it, then treat the host as compromised.";
+        ["elf(5), PT_LOAD", "ld.so(8)"]
+    RELOCATION_REDIRECTED = "live/relocation-redirected", Compromise, Critical;
+        "a call from an SSH server into a library leads elsewhere than the loader would lead it";
+        "Programs call libraries through words that the loader fills when it starts them: for every symbol the address of the first \
+         definition in scope, of the version asked for. What it had to write is computed from the files; this word, or one that \
+         is read-only after relocation, holds something else. Backdoors such as that of xz hook functions so, without \
+         changing any code. A slot is compared exactly: another function of the right library counts.";
+        "Save the memory of the process (`gcore`), find out what lies where the word leads, and treat the host as compromised.";
+        ["ld.so(8)", "elf(5), DT_RELA, DT_JMPREL", "CVE-2024-3094"]
+    RELRO_WRITABLE = "live/relro-writable", Compromise, High;
+        "an SSH server can write to memory that its loader made read-only after relocation";
+        "The loader makes the words by which libraries find each other read-only once it has filled them (RELRO). Here they can be \
+         written to: something has undone that, as one does before redirecting a call.";
+        "Save `/proc/PID/maps` and the memory of the process, then look for what was loaded into it.";
+        ["mprotect(2)", "ld(1), -z relro"]
+    HIDDEN_MODULE = "live/hidden-module", Compromise, High;
+        "the loader of an SSH server does not know a file whose code is mapped, or knows one that is not";
+        "The list that the loader keeps of what it loaded (`struct r_debug`, found through DT_DEBUG) and the files whose code is \
+         mapped must be the same. Code that was mapped by hand, or a library that took itself out of the list, makes them differ.";
+        "Save `/proc/PID/maps` and the memory of the process, then treat the host as compromised.";
+        ["dl_iterate_phdr(3)", "elf(5), DT_DEBUG"]
 }
