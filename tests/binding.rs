@@ -17,7 +17,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use common::mimic::{self, Part, trial};
 use sshproof::formats::elf::Elf;
-use sshproof::formats::elf::binding::{Binder, Module, Tables, machine, scopes};
+use sshproof::formats::elf::binding::{Binder, Module, Tables, machine, plan, scopes};
 
 /// Programs of the distribution with arguments that make them do little; at least twenty of them must be there.
 /// None that changes user or group: of those the loader tells nothing.
@@ -63,6 +63,7 @@ fn main() -> ExitCode {
         trial("programs_of_the_distribution_bound_late", parts, || programs(Bound::Late)),
         trial("symbolic_protected_weak_and_indirect_symbols", parts, difficult),
         trial("relative_relocations_packed_as_relr", parts, packed),
+        trial("damaged_tables_end", parts, damaged),
     ])
 }
 
@@ -279,4 +280,40 @@ fn packed() {
         .collect();
     assert!(tables.relr.iter().copied().eq(listed), "{said}");
     same_as_loader(&[path.to_str().unwrap()], &[], Bound::AtStart);
+}
+
+/// Files with bytes changed at random, mostly where their tables lie, are read and planned for without a panic and without
+/// end.
+fn damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    library(
+        dir.path(),
+        "libtwo.so",
+        "int shared_name(void) { return 2; }\nint call(void) { return shared_name(); }\n",
+        &["-shared", "-fPIC"],
+    );
+    let clean = std::fs::read(dir.path().join("libtwo.so")).unwrap();
+    // xorshift64: the same damage every time.
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let (mut read, mut planned) = (0, 0);
+    for _ in 0..5_000 {
+        let mut bytes = clean.clone();
+        for _ in 0..=next() % 8 {
+            let reach = if next() % 2 == 0 { 0x800 } else { bytes.len() as u64 };
+            let at = usize::try_from(next() % reach).unwrap();
+            bytes[at] = if next() % 4 == 0 { 0xff } else { next().to_le_bytes()[0] };
+        }
+        let Some(tables) = Elf::parse(&bytes).ok().and_then(|elf| Tables::read(&elf)) else { continue };
+        read += 1;
+        let modules = [Module { tables: Some(&tables), names: vec![b"libtwo.so".to_vec()] }];
+        let plan = plan(&modules, &scopes(&modules, &[]));
+        planned += usize::from(!plan.slots[0].is_empty());
+    }
+    assert!(read > 1_000 && planned > 1_000, "{read} read, {planned} planned");
 }

@@ -61,9 +61,9 @@ fn is_breakpoint(change: &Change, machine: &str) -> bool {
     if machine != ARM64 {
         return change.length == 1 && change.actual == "cc";
     }
-    let word = ["a0", "00", "20", "d4"];
-    let at = usize::try_from(change.at).unwrap_or(0);
-    let expected: String = (at..).take(change.actual.len() / 2).map(|at| word[at % 4]).collect();
+    let at = usize::try_from(change.at % 4).unwrap_or(0);
+    let word = ["a0", "00", "20", "d4"].into_iter().cycle();
+    let expected: String = word.skip(at).take(change.actual.len() / 2).collect();
     change.length <= 4 && change.actual == expected
 }
 
