@@ -74,7 +74,8 @@ impl Canvas {
             FactorCount::Categories => "categories",
         };
         let ways = server.paths.len();
-        let note = format!("{ways} ways in, weakest first; policy demands {} {counted}", policy.factors);
+        let noun = if ways == 1 { "way" } else { "ways" };
+        let note = format!("{ways} {noun} in, weakest first; policy demands {} {counted}", policy.factors);
         self.text(MARGIN, self.y, "fill=\"#57606a\"", &note);
         self.legend();
         self.y += 18;
