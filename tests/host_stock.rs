@@ -1,4 +1,5 @@
-//! Debian with openssh-server as its packages leave it: nothing is wrong but that a password alone logs in.
+//! Debian with openssh-server as its packages leave it: nothing is wrong but that a password alone logs in. Other releases
+//! where `SSHPROOF_RELEASES=bullseye,bookworm,trixie` asks for them.
 
 #![allow(
     clippy::disallowed_methods,
@@ -18,10 +19,29 @@ use common::report::{CHECKS, Scan};
 use common::root::Root;
 
 fn main() -> ExitCode {
-    mimic::run(vec![
+    let mut trials = vec![
         trial("running", &[Part::Packages, Part::Namespaces], running),
         trial("as_an_image", &[Part::Packages], as_an_image),
-    ])
+    ];
+    let asked = std::env::var("SSHPROOF_RELEASES").unwrap_or_default();
+    for release in
+        ["bullseye", "bookworm", "trixie"].into_iter().filter(|one| asked.split(',').any(|asked| asked == *one))
+    {
+        trials.push(trial(&format!("login_of_{release}"), &[Part::Packages], move || login_of(release)));
+    }
+    mimic::run(trials)
+}
+
+/// A release as installed, whichever sshd it has: a password alone logs in, told in one sentence.
+fn login_of(release: &str) {
+    let root = Root::of_release(release);
+    root.chroot(&["useradd", "--create-home", "--shell", "/bin/bash", "bob"]);
+    let scan = Scan::image(root.path(), &[]);
+    assert_single_factor(&scan);
+    let sentence = "any account but `root` can log in from anywhere with nothing but the password (by `password`): one of the two \
+                    authenticators that policy demands";
+    let findings = scan.findings("login");
+    assert!(findings.iter().any(|finding| finding["message"] == sentence), "{findings:#?}");
 }
 
 /// Nothing above informational except login, refuted with the password as the single authenticator, decided by lines that

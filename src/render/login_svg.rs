@@ -37,7 +37,7 @@ const LINE: u32 = 17;
 const LETTER: u32 = 9;
 /// Ways drawn of one server, and deciding lines of one way; the number of others is written.
 const MOST_WAYS: usize = 16;
-const MOST_LINES: usize = 6;
+const MOST_LINES: usize = 8;
 
 struct Canvas {
     body: String,
@@ -74,8 +74,10 @@ impl Canvas {
             FactorCount::Categories => "categories",
         };
         let ways = server.paths.len();
-        let note = format!("{ways} ways in, weakest first; policy demands {} {counted}", policy.factors);
+        let noun = if ways == 1 { "way" } else { "ways" };
+        let note = format!("{ways} {noun} in, weakest first; policy demands {} {counted}", policy.factors);
         self.text(MARGIN, self.y, "fill=\"#57606a\"", &note);
+        self.legend();
         self.y += 18;
         for path in server.paths.iter().take(MOST_WAYS) {
             self.way(path, policy, counted);
@@ -91,6 +93,30 @@ impl Canvas {
         self.y += 16;
     }
 
+    /// What the colours mean.
+    fn legend(&mut self) {
+        self.y += 24;
+        let mut x = MARGIN;
+        let meanings = [
+            (Result::Short, "falls short of policy"),
+            (Result::Enough, "enough"),
+            (Result::Unknown, "could not be told"),
+        ];
+        for (result, meaning) in meanings {
+            let (stroke, fill) = result.colours();
+            let _ = writeln!(
+                self.body,
+                "<rect x=\"{x}\" y=\"{}\" width=\"14\" height=\"14\" rx=\"3\" fill=\"{fill}\" stroke=\"{stroke}\"/>",
+                self.y - 12
+            );
+            self.text(x + 21, self.y, "fill=\"#57606a\"", meaning);
+            x += 21 + wide(meaning) + 18;
+        }
+        let bold = format!("font-weight=\"bold\" fill=\"{}\"", Result::Short.colours().0);
+        self.text(x, self.y, &bold, SLIP);
+        self.text(x + 18, self.y, "fill=\"#57606a\"", "where a way slips by what others are asked for");
+    }
+
     fn way(&mut self, path: &Path, policy: &LoginPolicy, counted: &str) {
         let count = match policy.count {
             FactorCount::Authenticators => path.authenticators,
@@ -104,9 +130,13 @@ impl Canvas {
         };
         let (stroke, fill) = result.colours();
         let who = wrapped(&path.region, CHAIN - MARGIN - 44);
-        let lines = path.decided_by.len().min(MOST_LINES) + usize::from(path.decided_by.len() > MOST_LINES);
+        // A step that was passed over decides nothing.
+        let mut decided: Vec<&String> = path.decided_by.iter().filter(|line| !line.ends_with(": ignored")).collect();
+        // What others are asked for is decided before the account stack, which only restricts.
+        decided.sort_by_key(|line| restricts(line));
+        let lines = decided.len().min(MOST_LINES) + usize::from(decided.len() > MOST_LINES);
         let lines = u32::try_from(lines.max(1)).unwrap_or(1);
-        let height = (BOX + 26 + lines * LINE + 10).max(u32::try_from(who.len()).unwrap_or(1) * LINE + 24);
+        let height = (BOX + 26 + lines * LINE + 20).max(u32::try_from(who.len()).unwrap_or(1) * LINE + 24);
         let (top, middle) = (self.y, self.y + 12 + BOX / 2);
         let _ = writeln!(
             self.body,
@@ -137,14 +167,20 @@ impl Canvas {
         let mut y = middle + BOX / 2 + 18;
         let proved = if path.factors.is_empty() { "nothing at all".to_owned() } else { path.factors.join(" + ") };
         self.text(CHAIN, y, &bold, &cut(&format!("proves {proved}"), WIDTH - CHAIN - MARGIN - 8));
-        for line in path.decided_by.iter().take(MOST_LINES) {
+        for line in decided.iter().take(MOST_LINES) {
             y += LINE;
-            let line = line.replace("\\x09", " ");
-            self.text(CHAIN, y, SMALL, &cut(&line, WIDTH - CHAIN - MARGIN - 8));
+            let line = shortened(&line.replace("\\x09", " "));
+            if matches!(result, Result::Short) && slips(&line) {
+                self.text(CHAIN - 18, y, &bold, SLIP);
+                self.text(CHAIN, y, &format!("{SMALL_FONT} {bold}"), &line);
+            } else {
+                self.text(CHAIN, y, &format!("{SMALL_FONT} fill=\"#57606a\""), &line);
+            }
         }
-        if path.decided_by.len() > MOST_LINES {
+        if decided.len() > MOST_LINES {
             y += LINE;
-            self.text(CHAIN, y, SMALL, &format!("and {} more lines", path.decided_by.len() - MOST_LINES));
+            let more = format!("and {} more lines", decided.len() - MOST_LINES);
+            self.text(CHAIN, y, &format!("{SMALL_FONT} fill=\"#57606a\""), &more);
         }
         self.y = top + height + 14;
     }
@@ -173,7 +209,43 @@ impl Canvas {
     }
 }
 
-const SMALL: &str = "fill=\"#57606a\" font-size=\"12\" font-family=\"DejaVu Sans Mono, monospace\"";
+const SMALL_FONT: &str = "font-size=\"12\" font-family=\"DejaVu Sans Mono, monospace\"";
+
+/// Marks a line by which a way slips past what others are asked for.
+const SLIP: &str = "\u{2192}";
+
+/// Whether a deciding line is one: a block for some connections, or a step of PAM that leads past others.
+fn slips(line: &str) -> bool {
+    let block = text(line).get(..6).is_some_and(|word| word.eq_ignore_ascii_case("match "));
+    let leads_past = line.contains(": jumps over ") || line.contains(": counts and ends this level");
+    block || leads_past && !restricts(line)
+}
+
+/// Whether it is a line of the account stack.
+fn restricts(line: &str) -> bool {
+    text(line).trim_start_matches('-').starts_with("account")
+}
+
+/// The line's text, after its place.
+fn text(line: &str) -> &str {
+    line.split_once(": `").map_or("", |(_, text)| text)
+}
+
+/// A deciding line in small print as far as it fits, what happens there kept.
+fn shortened(line: &str) -> String {
+    const FITS: usize = 120;
+    let length = line.chars().count();
+    match line.rsplit_once("`: ") {
+        Some((text, what)) if length > FITS => {
+            let what: String = what.chars().take(FITS / 2).collect();
+            let kept = FITS.saturating_sub(what.chars().count() + 4);
+            let text: String = text.chars().take(kept).collect();
+            format!("{text}…`: {what}")
+        }
+        None if length > FITS => line.chars().take(FITS - 1).chain(['…']).collect(),
+        _ => line.to_owned(),
+    }
+}
 
 fn wide(text: &str) -> u32 {
     u32::try_from(text.chars().count()).unwrap_or(u32::MAX / 100).saturating_mul(LETTER)
@@ -188,11 +260,11 @@ fn cut(text: &str, width: u32) -> String {
     text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// The text in lines that fit, cut at blanks; four at most.
+/// The text in lines that fit, cut at blanks; six at most.
 fn wrapped(text: &str, width: u32) -> Vec<String> {
     let mut lines: Vec<String> = vec![String::new()];
     for word in text.split_whitespace() {
-        let full = lines.len() == 4;
+        let full = lines.len() == 6;
         match lines.last_mut() {
             Some(line) if line.is_empty() || wide(line) + LETTER + wide(word) <= width => {
                 if !line.is_empty() {
@@ -218,6 +290,18 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_that_lead_past_others_are_marked() {
+        let check = |line: &str, expected: bool| assert_eq!(slips(line), expected, "{line}");
+        check("/etc/ssh/sshd_config:6: `Match Address 10.0.0.0/8`", true);
+        check("/etc/ssh/sshd_config:7: `AuthenticationMethods publickey`", false);
+        check("/etc/pam.d/sshd:1: `auth [success=1] pam_access.so`: success: jumps over 1", true);
+        check("/etc/pam.d/a:1: `account [success=1] pam_unix.so`: success: jumps over 1", false);
+        check("/etc/pam.d/a:1: `auth sufficient pam_unix.so`: success: counts and ends this level", true);
+        let long = format!("/etc/pam.d/sshd:1: `auth {}`: success: jumps over 1", "x".repeat(200));
+        assert!(shortened(&long).ends_with("…`: success: jumps over 1") && shortened(&long).chars().count() <= 121);
+    }
 
     #[test]
     fn names_cannot_leave_their_text() {
