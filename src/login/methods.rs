@@ -293,11 +293,12 @@ impl Leaf<'_> {
         if several && algorithms.iter().any(|name| name.contains("-cert-v0")) {
             ways = ways.union(self.own_authority());
         }
-        self.granted(ways.combine(&self.account_stack(Mode::AccountOnly, keys > 0)))
+        ways.combine(&self.account_stack(Mode::AccountOnly, keys > 0))
     }
 
-    /// After a method that left nothing authenticated in sshd's own process, `pam_setcred` may fail and end the connection.
-    /// What modules answer to it is not modelled, so such a way is doubted and not denied.
+    /// After `keyboard-interactive`, which authenticates in a child, `pam_setcred` may fail and end the connection (`do_pam_setcred`
+    /// in auth-pam.c: only where PAM has authenticated; after a key alone it is noted and no more). What modules answer to it
+    /// is not modelled, so such a way is doubted and not denied.
     fn granted(&self, ways: Ways) -> Ways {
         if !self.effective.flag("usepam") || self.stacks.grants {
             return ways;
@@ -356,7 +357,7 @@ impl Leaf<'_> {
                 _ => ways = ways.guarded(&Guard::when(GuardKind::Unmodelled, "a file trusts hosts to log users in")),
             }
         }
-        self.granted(ways.combine(&self.account_stack(Mode::AccountOnly, key_shown)))
+        ways.combine(&self.account_stack(Mode::AccountOnly, key_shown))
     }
 
     /// What the KDC demanded for the ticket is not known here. Without a keytab there is no service to have one for.

@@ -1,10 +1,10 @@
 //! Whether `pam_setcred` can succeed where `pam_authenticate` did not run before it in the same process.
 //!
-//! sshd calls it after every login with `UsePAM yes` and ends the connection if it fails (session setup in sshd.c, `do_pam_setcred`
-//! in auth-pam.c). After `password` libpam repeats the answers of the authentication. After a key nothing was
-//! authenticated, and `keyboard-interactive` authenticates in a child, so there the modules' own answers steer the stack
-//! anew (seen with OpenSSH 9.2 and Linux-PAM 1.5.2): `[success=1] pam_unix.so` jumps whatever was typed, and a stack that ends
-//! behind the jump has granted nothing.
+//! sshd calls it after every login with `UsePAM yes` and, where PAM has authenticated, ends the connection if it fails
+//! (`do_pam_setcred` in auth-pam.c). After `password` libpam repeats the answers of the authentication.
+//! `keyboard-interactive` authenticates in a child, so there the modules' own answers steer the stack anew (seen with OpenSSH
+//! 9.2 and Linux-PAM 1.5.2): `[success=1] pam_unix.so` jumps whatever was typed, and a stack that ends behind the jump has
+//! granted nothing. After a key alone a failure is noted and no more.
 
 use crate::formats::pam::ReturnCode;
 
