@@ -137,14 +137,14 @@ fn said(root: &RootFacts, result: &CheckResult) -> String {
         let kind = if gap.mandatory { "gap" } else { "noted" };
         let _ = writeln!(out, "{kind} {}: {}", gap.subject, gap.reason);
     }
-    for file in trust::report_files(root, knowledge().vendor_keys()) {
+    for file in trust::report_files(root, &knowledge()) {
         let _ = write!(out, "{} {}", file.path, file.trust.name());
         if let Some(package) = &file.package {
             let _ = write!(out, " {package}");
         }
         let _ = writeln!(out, ", first gap: {}", trust::first_gap(&file.chain).map_or("none", |link| link.by.as_str()));
     }
-    if let Some(floor) = trust::floor(root, knowledge().vendor_keys()) {
+    if let Some(floor) = trust::floor(root, &knowledge()) {
         let _ = writeln!(out, "floor {}", floor.name());
     }
     out

@@ -35,8 +35,8 @@ fn clean_root_passes() {
     assert!(loud.is_empty(), "{loud:#?}");
     assert!(result.gaps.iter().all(|gap| !gap.mandatory), "{:#?}", result.gaps);
     assert!(result.examined > 100, "only {} files examined", result.examined);
-    assert_eq!(trust::floor(&facts, knowledge().vendor_keys()), Some(sshproof::model::report::Trust::LocalWeak));
-    let said = |path: &str| trust::judge(&facts, knowledge().vendor_keys(), &RootedPath::new(path).unwrap()).unwrap();
+    assert_eq!(trust::floor(&facts, &knowledge()), Some(sshproof::model::report::Trust::LocalWeak));
+    let said = |path: &str| trust::judge(&facts, &knowledge(), &RootedPath::new(path).unwrap()).unwrap();
     // What no package lists, the tools beside dpkg explain.
     assert!(matches!(said("/etc/ssh/sshd_config"), Judgement::Matches(_)), "{:?}", said("/etc/ssh/sshd_config"));
     for name in ["common-auth", "common-account", "common-session"] {
@@ -87,7 +87,7 @@ fn verdicts_equal_dpkg_verify() {
     for path in &packaged {
         let asked = rooted(path);
         let real = facts.files.canonical(&asked).unwrap();
-        let word = match trust::judge(&facts, knowledge().vendor_keys(), real).unwrap() {
+        let word = match trust::judge(&facts, &knowledge(), real).unwrap() {
             Judgement::Matches(_) => continue,
             Judgement::Differs { .. } => "differs",
             Judgement::Changed { .. } => "changed",
