@@ -4,6 +4,7 @@
 //! global offset tables), and the public 40 bytes of each entry in the loader's own list, which begins at `DT_DEBUG`: its
 //! order is the order of scopes. The list lies among the loader's data; nothing else of that is read.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
@@ -184,7 +185,7 @@ impl Binder {
         let vdso = Vdso::address(situation.maps).zip(vdso.tables(proc));
         let layout = Layout { biases: &biases, loader, entries: &entries, vdso };
         facts.modules = u32::try_from(files.len()).unwrap_or(u32::MAX);
-        let place = Whereabouts { files: &files, maps: situation.maps };
+        let place = Whereabouts { files: &files, maps: situation.maps, known: RefCell::default() };
         for (index, file) in files.iter().enumerate() {
             let Some(tables) = &file.mapped.tables else {
                 let path = text::escape(&file.path);
@@ -450,6 +451,8 @@ fn protected(file: &Loaded, tables: &Tables, maps: &[Map], facts: &mut BindingFa
 struct Whereabouts<'a> {
     files: &'a [&'a Loaded],
     maps: &'a [Map],
+    /// Named already: a resolver's result is met in many words.
+    known: RefCell<HashMap<u64, String>>,
 }
 
 impl Whereabouts<'_> {
@@ -467,6 +470,10 @@ impl Whereabouts<'_> {
 
     /// `/usr/lib/libz.so.1+0x1040 (inflate)`, `[heap]`, `anonymous memory rwxp`, or the number.
     fn name(&self, value: u64) -> String {
+        self.known.borrow_mut().entry(value).or_insert_with(|| self.search(value)).clone()
+    }
+
+    fn search(&self, value: u64) -> String {
         for file in self.files {
             let Some(tables) = &file.mapped.tables else { continue };
             let address = value.wrapping_sub(file.bias);
