@@ -17,8 +17,9 @@ use crate::model::{FileKind, Meta, RootedPath};
 /// Symbolic links followed for one path before it counts as a loop; the kernel's own limit (path_resolution(7)).
 const MAX_LINKS: u32 = 40;
 
-/// Longest path that the kernel takes, in bytes (limits.h(0p), `PATH_MAX`).
-const PATH_MAX: usize = 4096;
+/// Deepest path whose directories are remembered, each by way of the one above: a deeper one, which some file may name to harm
+/// us, is resolved without them and without recursion.
+const MAX_DEPTH: usize = 64;
 
 /// A directory taken as `/`. For the running system it *is* `/`; for an image it is where that is mounted.
 #[derive(Debug)]
@@ -129,7 +130,7 @@ impl Root {
     /// As [`PathProblem`] says.
     pub fn find(&self, path: &RootedPath) -> Result<(RootedPath, Meta), PathProblem> {
         if let Some(parent) = path.parent()
-            && path.as_bytes().len() < PATH_MAX
+            && path.components().nth(MAX_DEPTH).is_none()
         {
             let direct = self.directory(&parent)?.join(path.file_name()).ok_or(PathProblem::Os(Errno::EINVAL))?;
             let meta = self.lstat(&direct)?;

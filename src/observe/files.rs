@@ -270,6 +270,21 @@ mod tests {
     }
 
     #[test]
+    fn paths_of_any_depth_are_resolved() {
+        let dir = tempfile::tempdir().unwrap();
+        let deep = "/d".repeat(70);
+        std::fs::create_dir_all(dir.path().join(&deep[1..])).unwrap();
+        std::fs::write(dir.path().join(&deep[1..]).join("f"), "abc").unwrap();
+        symlink(&deep, dir.path().join("link")).unwrap();
+        let (file, hostile) = (format!("{deep}/f"), "/a".repeat(2000));
+        let wants = [&file, "/link/f", &hostile, &"/a".repeat(100_000)].map(|at| want(at, Look::Binary));
+        let table = look(dir.path(), &wants);
+        assert_eq!(table.canonical(&path("/link/f")), Some(&path(&file)));
+        assert!(table.get(&path(&file)).unwrap().digest(Algorithm::Sha256).is_some());
+        assert_eq!(table.get(&path(&hostile)).unwrap().state, FileState::Missing);
+    }
+
+    #[test]
     fn what_is_no_file_is_said_and_nothing_outside_the_root_is_seen() {
         let dir = tempfile::tempdir().unwrap();
         nix::unistd::mkfifo(&dir.path().join("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
