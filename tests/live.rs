@@ -18,7 +18,6 @@ use common::login::two_factor;
 use common::mimic::{self, Part, trial};
 use common::namespace::{Host, On};
 use common::program::program;
-use common::report::Scan;
 
 fn main() -> ExitCode {
     let parts = &[Part::Packages, Part::Namespaces, Part::Program("cc")];
@@ -33,16 +32,6 @@ fn main() -> ExitCode {
 }
 
 const OPTIONS: [&str; 4] = ["-p", "2222", "-o", "PidFile=none"];
-
-/// Every live finding above informational speaks about `pid`; their codes, sorted, each once.
-fn codes_about(scan: &Scan, pid: i32) -> Vec<String> {
-    let findings = scan.findings("live");
-    assert!(findings.iter().all(|finding| finding["subject"]["pid"] == pid), "{pid}: {}", scan.troubles());
-    let mut codes: Vec<String> = findings.iter().map(|finding| finding["code"].as_str().unwrap().to_owned()).collect();
-    codes.sort();
-    codes.dedup();
-    codes
-}
 
 /// A library that makes executable memory and an sshd that runs from a file in memory.
 fn code_in_memory_is_named() {
@@ -78,14 +67,14 @@ fn code_in_memory_is_named() {
     let pid = host.start_sshd(2222, &preload, &[&["/usr/sbin/sshd"], OPTIONS.as_slice()].concat());
     let scan = host.scan(&[]);
     let expected = ["live/anonymous-code", "live/foreign-mapping", "live/memory-file", "live/writable-mapping"];
-    assert_eq!(codes_about(&scan, pid), expected, "{}", scan.troubles());
+    assert_eq!(scan.codes_about(pid), expected, "{}", scan.troubles());
     scan.assert_only(&control, &["live"]);
     host.must(&["kill", &pid.to_string()]);
     wait_until("the preloaded server ends", || !host.listens(2222));
 
     let pid = host.start_sshd(2222, &[], &[&["/opt/from-memory", "/usr/sbin/sshd"], OPTIONS.as_slice()].concat());
     let scan = host.scan(&[]);
-    assert_eq!(codes_about(&scan, pid), ["live/memory-file"], "{}", scan.troubles());
+    assert_eq!(scan.codes_about(pid), ["live/memory-file"], "{}", scan.troubles());
     assert!(scan.troubles().contains("/memfd:x"), "{}", scan.troubles());
 }
 
@@ -99,7 +88,7 @@ fn a_deleted_library_is_foreign_still() {
     let pid = host.start_sshd(2222, &preload, &[&["/usr/sbin/sshd"], OPTIONS.as_slice()].concat());
     host.must(&["rm", "/usr/lib/libforeign.so.1"]);
     let scan = host.scan(&[]);
-    assert_eq!(codes_about(&scan, pid), ["live/foreign-mapping"], "{}", scan.troubles());
+    assert_eq!(scan.codes_about(pid), ["live/foreign-mapping"], "{}", scan.troubles());
     assert!(scan.troubles().contains("/usr/lib/libforeign.so.1"), "{}", scan.troubles());
 }
 
@@ -120,7 +109,7 @@ fn a_tracer_is_named() {
     let pid = host.start_sshd(2222, &[], &[&["/usr/sbin/sshd"], OPTIONS.as_slice()].concat());
     let _tracer = Tracer::start(&host, pid);
     let scan = host.scan(&[]);
-    assert_eq!(codes_about(&scan, pid), ["live/traced"], "{}", scan.troubles());
+    assert_eq!(scan.codes_about(pid), ["live/traced"], "{}", scan.troubles());
 }
 
 /// What a package's reinstallation does: another inode, the same bytes.
@@ -162,7 +151,7 @@ fn judged_by_content(on: On) {
     ]);
     let scan = host.scan(&[]);
     assert_eq!(scan.verdict("live"), "fail", "{}", scan.troubles());
-    assert!(!codes_about(&scan, clean).is_empty());
+    assert!(!scan.codes_about(clean).is_empty());
 }
 
 struct Tracer(Child);

@@ -52,21 +52,11 @@ fn two_servers() -> (Host, i32) {
     (host, pid)
 }
 
-/// Every live finding above informational speaks about `pid`; their codes, sorted, each once.
-fn codes_about(scan: &Scan, pid: i32) -> Vec<String> {
-    let findings = scan.findings("live");
-    assert!(findings.iter().all(|finding| finding["subject"]["pid"] == pid), "{pid}: {}", scan.troubles());
-    let mut codes: Vec<String> = findings.iter().map(|finding| finding["code"].as_str().unwrap().to_owned()).collect();
-    codes.sort();
-    codes.dedup();
-    codes
-}
-
 /// Exactly these codes, all about `pid`, in both modes, and nothing else on the host.
 fn assert_both(host: &Host, pid: i32, codes: &[&str]) -> Scan {
     let [fast, deep] = MODES.map(|mode| host.scan(mode));
     for scan in [&fast, &deep] {
-        assert_eq!(codes_about(scan, pid), codes, "{}", scan.troubles());
+        assert_eq!(scan.codes_about(pid), codes, "{}", scan.troubles());
         assert_eq!(scan.verdict("provenance"), "pass", "{}", scan.troubles());
         assert!(scan.mandatory_gaps("live").is_empty(), "{}", scan.troubles());
     }
@@ -205,7 +195,7 @@ fn one_of_two_hundred() {
     let [byte] = victim.read::<1>(address);
     victim.write(address, &[byte ^ 0x40]);
     let scan = host.scan(&[]);
-    assert_eq!(codes_about(&scan, chosen), ["live/text-modified"], "{}", scan.troubles());
+    assert_eq!(scan.codes_about(chosen), ["live/text-modified"], "{}", scan.troubles());
 }
 
 /// Root without the right to look into other processes.

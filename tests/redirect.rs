@@ -19,7 +19,6 @@ use common::login::two_factor;
 use common::mimic::{self, Part, trial};
 use common::namespace::{Host, SSHPROOF};
 use common::poke::Victim;
-use common::report::Scan;
 use sshproof::formats::elf::Elf;
 use sshproof::formats::elf::binding::Tables;
 
@@ -69,13 +68,6 @@ fn two_servers() -> (Host, i32) {
     (host, pid)
 }
 
-/// The codes of all live findings above informational, which all speak about `pid`.
-fn codes_about(scan: &Scan, pid: i32) -> BTreeSet<String> {
-    let findings = scan.findings("live");
-    assert!(findings.iter().all(|finding| finding["subject"]["pid"] == pid), "{pid}: {}", scan.troubles());
-    findings.iter().map(|finding| finding["code"].as_str().unwrap().to_owned()).collect()
-}
-
 #[derive(Clone, Copy)]
 enum To {
     OtherLibrary,
@@ -104,7 +96,7 @@ fn redirected(to: To) {
     for mode in [&[][..], &["--deep"]] {
         let scan = host.scan(mode);
         assert_eq!(
-            codes_about(&scan, pid),
+            BTreeSet::from_iter(scan.codes_about(pid)),
             BTreeSet::from(["live/relocation-redirected".to_owned()]),
             "{}",
             scan.troubles()
@@ -130,7 +122,7 @@ fn a_resolver_slot() {
         victim.write(address, &target.to_le_bytes());
         let scan = host.scan(&[]);
         assert_eq!(
-            codes_about(&scan, pid),
+            BTreeSet::from_iter(scan.codes_about(pid)),
             BTreeSet::from(["live/relocation-redirected".to_owned()]),
             "{}",
             scan.troubles()
@@ -152,7 +144,7 @@ fn a_preloaded_library() {
     let pid = host.start_sshd(2222, &preload, &[SSHD, "-p", "2222", "-o", "PidFile=none"]);
     let scan = host.scan(&[]);
     let expected = ["live/foreign-mapping", "live/relocation-redirected"].map(str::to_owned);
-    assert_eq!(codes_about(&scan, pid), BTreeSet::from(expected), "{}", scan.troubles());
+    assert_eq!(BTreeSet::from_iter(scan.codes_about(pid)), BTreeSet::from(expected), "{}", scan.troubles());
     for expected in [
         "`pam_authenticate@LIBPAM_1.0`",
         "leads to `/opt/between.so`",

@@ -20,6 +20,17 @@ pub struct Scan {
 }
 
 impl Scan {
+    /// Every live finding above informational speaks about `pid`; their codes, sorted, each once.
+    pub fn codes_about(&self, pid: i32) -> Vec<String> {
+        let findings = self.findings("live");
+        assert!(findings.iter().all(|finding| finding["subject"]["pid"] == pid), "{pid}: {}", self.troubles());
+        let mut codes: Vec<String> =
+            findings.iter().map(|finding| finding["code"].as_str().unwrap().to_owned()).collect();
+        codes.sort();
+        codes.dedup();
+        codes
+    }
+
     /// From a finished run.
     pub fn of(output: &Output) -> Self {
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
