@@ -130,7 +130,7 @@ impl Root {
     /// As [`PathProblem`] says.
     pub fn find(&self, path: &RootedPath) -> Result<(RootedPath, Meta), PathProblem> {
         if let Some(parent) = path.parent()
-            && path.components().nth(MAX_DEPTH).is_none()
+            && is_remembered(path)
         {
             let direct = self.directory(&parent)?.join(path.file_name()).ok_or(PathProblem::Os(Errno::EINVAL))?;
             let meta = self.lstat(&direct)?;
@@ -156,11 +156,13 @@ impl Root {
         real
     }
 
-    /// The canonical form of `path`, from its first component to its last.
+    /// The canonical form of `path`. Where its directory is remembered only the last component is asked for, and what that
+    /// leads to if it is a link.
     fn resolve(&self, path: &RootedPath) -> Result<RootedPath, PathProblem> {
-        let mut done = RootedPath::root();
-        let mut todo: Vec<Vec<u8>> = path.components().map(<[u8]>::to_vec).collect();
-        todo.reverse();
+        let (mut done, mut todo) = match path.parent() {
+            Some(parent) if is_remembered(path) => (self.directory(&parent)?, vec![path.file_name().to_vec()]),
+            _ => (RootedPath::root(), path.components().rev().map(<[u8]>::to_vec).collect()),
+        };
         let mut links = 0;
         while let Some(part) = todo.pop() {
             if part == b"." || part.is_empty() {
@@ -290,6 +292,11 @@ impl Root {
         }
         reopen(fd, flags)
     }
+}
+
+/// Whether the directories of `path` are remembered.
+fn is_remembered(path: &RootedPath) -> bool {
+    path.components().nth(MAX_DEPTH).is_none()
 }
 
 /// Opens for reading what an `O_PATH` descriptor names. Through `/proc/self/fd`: the one magic link that is our own.

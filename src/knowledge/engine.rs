@@ -1,14 +1,18 @@
 //! Matches the content rules of every family against the bytes of one file, in one pass.
 //!
-//! Four fixed bytes of each string and pattern are searched for, all at once; where they are found, the whole pattern, its
-//! bounds and its sections are verified. What an ELF part asks for is answered by the view of the same bytes.
+//! Seven fixed bytes of each string and pattern are searched for, all at once; where they are found, the whole pattern, its
+//! bounds and its sections are verified. Shorter ones are searched for only in a file in which everything else of their rule
+//! was found: they stand in half of all programs. What an ELF part asks for is answered by the view of the same bytes.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::OnceLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::family::{Content, Family, Group, Kind, Need, Part, Specificity};
 use super::hit::{Hit, Place, Trait};
-use super::pattern::Masked;
+use super::pattern::{ATOM, Masked};
 use super::scope;
 use super::search::{Search, Word};
 use crate::formats::elf::Elf;
@@ -28,7 +32,10 @@ const MAX_EXCERPT: usize = 64;
 pub struct Engine {
     search: Search,
     /// Word → the patterns found by it.
-    probes: Vec<Vec<Probe>>,
+    by_word: Vec<Vec<Probe>>,
+    patterns: Vec<Pattern>,
+    /// How everything is searched for, once that was necessary.
+    thorough: OnceLock<Thorough>,
     slots: Vec<Slot>,
     /// Distinct lists of section names.
     scopes: Vec<Vec<String>>,
@@ -45,6 +52,8 @@ struct Rule {
     content: Content,
     /// First slot of each group; the byte parts of a group have consecutive slots, in their order.
     first_slots: Vec<usize>,
+    /// Whether one of its slots is short.
+    short: bool,
 }
 
 /// Where a byte part may stand.
@@ -53,6 +62,8 @@ struct Slot {
     scope: Option<usize>,
     whole: bool,
     window: Option<usize>,
+    /// Whether one of its spellings, or of its neighbours' in the same window, is too short for the search.
+    short: bool,
 }
 
 #[derive(Debug)]
@@ -61,12 +72,54 @@ struct Window {
     width: usize,
 }
 
+/// One spelling of a byte part.
+#[derive(Debug)]
+struct Pattern {
+    slot: usize,
+    bytes: Masked,
+}
+
+/// A pattern by some of its bytes.
 #[derive(Debug)]
 struct Probe {
-    slot: usize,
-    pattern: Masked,
-    /// How far the word stands after the start of the pattern.
+    pattern: usize,
+    /// How far they stand after its start.
     before: usize,
+}
+
+/// The search for every pattern, the short ones too.
+#[derive(Debug)]
+struct Thorough {
+    /// `None` if it could not be built: then nothing is found by it.
+    automaton: Option<AhoCorasick>,
+    /// Atom → the patterns found by it.
+    by_atom: Vec<Vec<Probe>>,
+}
+
+impl Thorough {
+    fn new(patterns: &[Pattern]) -> Self {
+        let atoms: Index<ATOM> = patterns.iter().enumerate().map(|(at, pattern)| (at, pattern.bytes.atom())).collect();
+        let automaton = AhoCorasick::builder().kind(Some(AhoCorasickKind::ContiguousNFA)).build(&atoms.keys).ok();
+        Self { automaton, by_atom: atoms.probes }
+    }
+}
+
+/// Patterns by fixed bytes of theirs.
+struct Index<const LENGTH: usize> {
+    keys: Vec<[u8; LENGTH]>,
+    /// Key → the patterns found by it.
+    probes: Vec<Vec<Probe>>,
+}
+
+impl<const LENGTH: usize> FromIterator<(usize, (usize, [u8; LENGTH]))> for Index<LENGTH> {
+    fn from_iter<I: IntoIterator<Item = (usize, (usize, [u8; LENGTH]))>>(patterns: I) -> Self {
+        let mut by_key: BTreeMap<[u8; LENGTH], Vec<Probe>> = BTreeMap::new();
+        for (pattern, (before, key)) in patterns {
+            by_key.entry(key).or_default().push(Probe { pattern, before });
+        }
+        let (keys, probes) = by_key.into_iter().unzip();
+        Self { keys, probes }
+    }
 }
 
 /// What was found of one file so far.
@@ -87,6 +140,7 @@ impl Engine {
         for family in families {
             for indicator in &family.indicators {
                 if let Kind::Content(content) = &indicator.kind {
+                    let first = draft.slots.len();
                     let first_slots = content.groups.iter().map(|group| draft.add(group)).collect();
                     draft.rules.push(Rule {
                         family: family.id.clone(),
@@ -94,13 +148,18 @@ impl Engine {
                         specificity: indicator.specificity,
                         content: content.clone(),
                         first_slots,
+                        short: draft.slots.iter().skip(first).any(|slot| slot.short),
                     });
                 }
             }
         }
+        let words: Index<{ size_of::<Word>() }> =
+            draft.patterns.iter().enumerate().filter_map(|(at, pattern)| Some((at, pattern.bytes.word()?))).collect();
         Self {
-            search: Search::new(&draft.words),
-            probes: draft.probes,
+            search: Search::new(&words.keys),
+            by_word: words.probes,
+            patterns: draft.patterns,
+            thorough: OnceLock::new(),
             slots: draft.slots,
             scopes: draft.scopes,
             windows: draft.windows,
@@ -123,30 +182,52 @@ impl Engine {
     /// Every rule that the file matches, in the order of the families; at most [`MAX_HITS`].
     #[must_use]
     pub fn match_bytes(&self, bytes: &[u8], elf: Option<&Elf<'_>>) -> Vec<Hit> {
-        let mut found = Found {
-            places: vec![None; self.slots.len()],
-            latest: vec![None; self.slots.len()],
-            ranges: vec![None; self.scopes.len()],
-        };
+        let mut found = self.nothing_found();
         self.search.all(bytes, |word, at| {
-            for probe in self.probes.get(word).into_iter().flatten() {
-                self.verify(probe, at, bytes, elf, &mut found);
-            }
+            self.verify_each(self.by_word.get(word), at, bytes, elf, &mut found);
         });
+        if self.rules.iter().any(|rule| rule.short && rule.may_hit(elf, &found, Some(&self.slots))) {
+            let thorough = self.thorough.get_or_init(|| Thorough::new(&self.patterns));
+            found = self.nothing_found();
+            for at in thorough.automaton.iter().flat_map(|automaton| automaton.find_overlapping_iter(bytes)) {
+                let probes = thorough.by_atom.get(at.pattern().as_usize());
+                self.verify_each(probes, at.start(), bytes, elf, &mut found);
+            }
+        }
         let hits = self.rules.iter().filter_map(|rule| rule.hit(bytes, elf, &found));
         hits.take(MAX_HITS).collect()
     }
 
-    fn verify(&self, probe: &Probe, atom: usize, bytes: &[u8], elf: Option<&Elf<'_>>, found: &mut Found) {
-        let Some(slot) = self.slots.get(probe.slot) else { return };
-        if found.places.get(probe.slot).is_none_or(Option::is_some) {
+    fn nothing_found(&self) -> Found {
+        Found {
+            places: vec![None; self.slots.len()],
+            latest: vec![None; self.slots.len()],
+            ranges: vec![None; self.scopes.len()],
+        }
+    }
+
+    /// Verifies the patterns some bytes of which were found at `at`.
+    fn verify_each(
+        &self,
+        probes: Option<&Vec<Probe>>,
+        at: usize,
+        bytes: &[u8],
+        elf: Option<&Elf<'_>>,
+        found: &mut Found,
+    ) {
+        for probe in probes.into_iter().flatten() {
+            if let (Some(pattern), Some(start)) = (self.patterns.get(probe.pattern), at.checked_sub(probe.before)) {
+                self.verify(pattern, start, bytes, elf, found);
+            }
+        }
+    }
+
+    fn verify(&self, pattern: &Pattern, start: usize, bytes: &[u8], elf: Option<&Elf<'_>>, found: &mut Found) {
+        let Some(slot) = self.slots.get(pattern.slot) else { return };
+        if found.places.get(pattern.slot).is_none_or(Option::is_some) || !pattern.bytes.stands_at(bytes, start) {
             return;
         }
-        let Some(start) = atom.checked_sub(probe.before) else { return };
-        if !probe.pattern.stands_at(bytes, start) {
-            return;
-        }
-        let place = start..start.saturating_add(probe.pattern.len());
+        let place = start..start.saturating_add(pattern.bytes.len());
         let bounds = match slot.scope {
             None => Some(0..bytes.len()),
             Some(scope) => {
@@ -162,12 +243,12 @@ impl Engine {
         }
         match slot.window.and_then(|window| self.windows.get(window)) {
             None => {
-                if let Some(first) = found.places.get_mut(probe.slot) {
+                if let Some(first) = found.places.get_mut(pattern.slot) {
                     *first = Some(place);
                 }
             }
             Some(window) => {
-                if let Some(latest) = found.latest.get_mut(probe.slot) {
+                if let Some(latest) = found.latest.get_mut(pattern.slot) {
                     *latest = Some(place.clone());
                 }
                 // Words come in the order of the file, so each part's latest place is the best candidate.
@@ -197,9 +278,31 @@ fn is_whole(bytes: &[u8], place: &Range<usize>, bounds: &Range<usize>) -> bool {
 }
 
 impl Rule {
+    /// Whether it matches, should everything that was not asked yet be there: what the symbols say and, with `short`, what
+    /// only the thorough search finds.
+    fn may_hit(&self, elf: Option<&Elf<'_>>, found: &Found, short: Option<&[Slot]>) -> bool {
+        let is_open = |slot: usize| short.is_some_and(|slots| slots.get(slot).is_some_and(|slot| slot.short));
+        let is_found = |slot: usize| found.places.get(slot).is_some_and(Option::is_some);
+        let groups = self.content.groups.iter().zip(&self.first_slots);
+        let mut each = groups.map(|(group, first)| {
+            let byte_parts = group.parts.iter().filter(|part| matches!(part, Part::Bytes(_))).count();
+            let slots = *first..first.saturating_add(byte_parts);
+            let open = slots.clone().filter(|slot| is_open(*slot)).count();
+            let seen = slots.filter(|slot| !is_open(*slot) && is_found(*slot)).count();
+            let at_most = seen.saturating_add(open).saturating_add(group.parts.len().saturating_sub(byte_parts));
+            match group.need {
+                Need::All => at_most == group.parts.len(),
+                Need::None => seen == 0,
+                Need::AtLeast(n) => at_most >= n,
+            }
+        });
+        (elf.is_some() || !self.content.elf) && each.all(|may| may)
+    }
+
     fn hit(&self, bytes: &[u8], elf: Option<&Elf<'_>>, found: &Found) -> Option<Hit> {
         let content = &self.content;
-        if content.elf && elf.is_none() {
+        // The symbols are searched only where the bytes agree.
+        if !self.may_hit(elf, found, None) {
             return None;
         }
         let mut places = Vec::new();
@@ -299,9 +402,7 @@ fn is_printable(bytes: &[u8], subtract: u8) -> bool {
 
 #[derive(Default)]
 struct Draft {
-    words: Vec<Word>,
-    index: HashMap<Word, usize>,
-    probes: Vec<Vec<Probe>>,
+    patterns: Vec<Pattern>,
     slots: Vec<Slot>,
     scopes: Vec<Vec<String>>,
     windows: Vec<Window>,
@@ -321,29 +422,19 @@ impl Draft {
         let window = group.within.map(|_| self.windows.len());
         for part in &group.parts {
             let Part::Bytes(spellings) = part else { continue };
-            for pattern in spellings {
-                self.probe(pattern);
-            }
-            self.slots.push(Slot { scope, whole: group.whole, window });
+            let slot = self.slots.len();
+            let short = spellings.iter().any(|spelling| spelling.word().is_none());
+            self.patterns.extend(spellings.iter().map(|bytes| Pattern { slot, bytes: bytes.clone() }));
+            self.slots.push(Slot { scope, whole: group.whole, window, short });
         }
         if let Some(width) = group.within {
             let width = usize::try_from(width).unwrap_or(usize::MAX);
+            let slots = self.slots.get_mut(first..).unwrap_or_default();
+            let short = slots.iter().any(|slot| slot.short);
+            slots.iter_mut().for_each(|slot| slot.short = short);
             self.windows.push(Window { slots: first..self.slots.len(), width });
         }
         first
-    }
-
-    /// Has `pattern` found for the next slot.
-    fn probe(&mut self, pattern: &Masked) {
-        let (before, word) = pattern.atom();
-        let at = *self.index.entry(word).or_insert_with(|| {
-            self.words.push(word);
-            self.probes.push(Vec::new());
-            self.words.len().saturating_sub(1)
-        });
-        if let Some(probes) = self.probes.get_mut(at) {
-            probes.push(Probe { slot: self.slots.len(), pattern: pattern.clone(), before });
-        }
     }
 }
 
@@ -364,11 +455,14 @@ mod tests {
     /// Every spelling of every rule's byte parts, one after the other: whatever is verified is verified here.
     fn everything(engine: &Engine) -> Vec<u8> {
         let mut bytes = Vec::new();
-        for probe in engine.probes.iter().flatten() {
-            bytes.extend((0..probe.pattern.len()).map(|_| 0u8));
-            let (before, atom) = probe.pattern.atom();
-            let start = bytes.len() - probe.pattern.len() + before;
-            bytes[start..start + atom.len()].copy_from_slice(&atom);
+        for Pattern { bytes: pattern, .. } in &engine.patterns {
+            let start = bytes.len();
+            bytes.extend((0..pattern.len()).map(|_| 0u8));
+            let (before, atom) = pattern.atom();
+            bytes[start + before..][..atom.len()].copy_from_slice(&atom);
+            if let Some((before, word)) = pattern.word() {
+                bytes[start + before..][..word.len()].copy_from_slice(&word);
+            }
         }
         bytes
     }
@@ -378,7 +472,7 @@ mod tests {
         let engine = embedded();
         let bytes = everything(&engine).repeat(20);
         let mut verified = 0;
-        engine.search.all(&bytes, |word, _| verified += engine.probes[word].len());
+        engine.search.all(&bytes, |word, _| verified += engine.by_word[word].len());
         assert!(verified < bytes.len(), "{verified} verifications for {} bytes", bytes.len());
         assert!(engine.match_bytes(&bytes, None).len() <= MAX_HITS);
     }

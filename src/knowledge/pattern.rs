@@ -4,15 +4,18 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::search::Word;
+use super::search;
 use crate::model::text;
 
-/// One way in which a pattern can be spelled: bytes with masks, found by its atom.
+/// One way in which a pattern can be spelled: bytes with masks, found by some of the fixed ones.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Masked {
     values: Vec<u8>,
     masks: Vec<u8>,
+    /// Where its [`ATOM`] stands.
     atom: usize,
+    /// Where its word for the search stands; `None` if it has not as many fixed bytes in a row.
+    word: Option<usize>,
 }
 
 /// Why a text is no pattern.
@@ -30,8 +33,8 @@ pub enum PatternError {
     NoAtom,
 }
 
-/// Fixed bytes in a row by which a pattern or string is found; the rest is compared at the place found.
-pub const ATOM: usize = size_of::<Word>();
+/// Fixed bytes in a row that every pattern and string must have, so that it can be found at all.
+pub const ATOM: usize = 4;
 /// Most spellings that alternatives may multiply to.
 pub const MAX_SPELLINGS: usize = 256;
 /// Deepest nesting of groups.
@@ -70,19 +73,30 @@ impl Masked {
             return Err(PatternError::TooLarge);
         }
         let fixed = |window: &[(u8, u8)]| window.iter().all(|(_, mask)| *mask == 0xff);
-        // The search looks for runs of three bytes: how common each is, its bytes' frequencies multiplied say.
+        // How common a run of four bytes is, its bytes' frequencies multiplied say.
         let run = |run: &[(u8, u8)]| run.iter().map(|(value, _)| frequency(*value)).product::<u32>();
-        let frequency = |window: &[(u8, u8)]| window.windows(3).map(run).sum::<u32>();
-        let windows = bytes.windows(ATOM).enumerate().filter(|(_, window)| fixed(window));
-        let (atom, _) = windows.min_by_key(|(_, window)| frequency(window)).ok_or(PatternError::NoAtom)?;
+        let frequency = |window: &[(u8, u8)]| window.windows(ATOM).map(run).sum::<u32>();
+        let seldom = |length| {
+            let windows = bytes.windows(length).enumerate().filter(|(_, window)| fixed(window));
+            windows.min_by_key(|(_, window)| frequency(window)).map(|(at, _)| at)
+        };
+        let atom = seldom(ATOM).ok_or(PatternError::NoAtom)?;
+        let word = seldom(size_of::<search::Word>());
         let (values, masks) = bytes.into_iter().unzip();
-        Ok(Self { values, masks, atom })
+        Ok(Self { values, masks, atom, word })
     }
 
     /// The fixed bytes to search for, and how far after the start of the pattern they stand: of all runs the one that is
-    /// seldom in programs.
+    /// seldom in programs. `None` if no run is as long.
     #[must_use]
-    pub fn atom(&self) -> (usize, Word) {
+    pub fn word(&self) -> Option<(usize, search::Word)> {
+        let at = self.word?;
+        Some((at, *self.values.get(at..)?.first_chunk()?))
+    }
+
+    /// The shorter ones that every pattern has.
+    #[must_use]
+    pub fn atom(&self) -> (usize, [u8; ATOM]) {
         let bytes = self.values.get(self.atom..).and_then(|tail| tail.first_chunk::<ATOM>());
         (self.atom, bytes.copied().unwrap_or_default())
     }

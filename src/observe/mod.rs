@@ -173,11 +173,20 @@ fn look_until_nothing_is_wanted(
     knowledge: &Knowledge,
     progress: &mut dyn FnMut(Progress<'_>),
 ) {
+    // How often something new was seen, and how often it had been when each of them wanted no more: who has seen nothing new
+    // since is not asked again.
+    let mut learned = 0;
+    let mut content = [None; wants::ALL.len()];
     for _ in 0..MAX_ROUNDS {
-        let mut learned = false;
-        for wants in wants::ALL {
+        for (wants, content) in wants::ALL.into_iter().zip(&mut content) {
+            if *content == Some(learned) {
+                continue;
+            }
             match look_for(wants, looker, facts, knowledge, progress) {
-                Ok(some) => learned |= some,
+                Ok((times, settled)) => {
+                    learned += times;
+                    *content = settled.then_some(learned);
+                }
                 Err(files::TimeUp { left }) => {
                     let reason =
                         format!("the time allowed for the scan was over, {left} wanted files were not looked at");
@@ -186,28 +195,28 @@ fn look_until_nothing_is_wanted(
                 }
             }
         }
-        if !learned {
+        if content.iter().all(|content| *content == Some(learned)) {
             return;
         }
     }
     stopped(facts, &format!("files wanted further files {MAX_ROUNDS} times over, the rest was not looked at"));
 }
 
-/// Asks one until it wants nothing new, or for [`MAX_ROUNDS`]; whether anything was learned.
+/// Asks one until it wants nothing new, or for [`MAX_ROUNDS`]: how often something was learned, and whether it wants no more.
 fn look_for(
     wants: wants::Wants,
     looker: &mut Looker<'_>,
     facts: &mut RootFacts,
     knowledge: &Knowledge,
     progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<bool, files::TimeUp> {
+) -> Result<(usize, bool), files::TimeUp> {
     for round in 0..MAX_ROUNDS {
         let wanted = wants(facts, knowledge);
         if !looker.fulfil(wanted, &mut facts.files, &mut |path| progress(Progress::File(path)))? {
-            return Ok(round > 0);
+            return Ok((round, true));
         }
     }
-    Ok(true)
+    Ok((MAX_ROUNDS, false))
 }
 
 /// Every check misses something then.

@@ -11,9 +11,9 @@ use crate::model::RootedPath;
 #[derive(Debug)]
 pub struct Wanted {
     names: HashSet<Vec<u8>>,
-    /// Which endings of three bytes occur among the names with their slash, as a table of 4096 bits.
-    endings: Box<[u64; 64]>,
-    /// Whether a name of one letter is wanted, whose ending depends on the directory: then the table says nothing.
+    /// Which endings of four bytes occur among the names with their slash, as a table of 65,536 bits.
+    endings: Box<[u64; 1024]>,
+    /// Whether a name of one or two letters is wanted, whose ending depends on the directory: then the table says nothing.
     any_ending: bool,
 }
 
@@ -21,9 +21,9 @@ impl Wanted {
     /// Prepares the search for `paths`.
     #[must_use]
     pub fn new<'a>(paths: impl IntoIterator<Item = &'a RootedPath>) -> Self {
-        let mut wanted = Self { names: HashSet::new(), endings: Box::new([0; 64]), any_ending: false };
+        let mut wanted = Self { names: HashSet::new(), endings: Box::new([0; 1024]), any_ending: false };
         for path in paths {
-            wanted.any_ending |= path.file_name().len() < 2;
+            wanted.any_ending |= path.file_name().len() < 3;
             if let Some((word, bit)) = ending(path.as_bytes())
                 && let Some(word) = wanted.endings.get_mut(word)
             {
@@ -42,7 +42,7 @@ impl Wanted {
         for end in memchr::memchr_iter(b'\n', bytes).chain([bytes.len()]) {
             let line = bytes.get(start..end).unwrap_or_default();
             start = end.saturating_add(1);
-            // Three bytes decide nearly every line.
+            // Four bytes decide nearly every line.
             let maybe = self.any_ending
                 || ending(line).is_some_and(|(word, bit)| self.endings.get(word).is_some_and(|w| w & bit != 0));
             if maybe && self.names.contains(file_name(line)) {
@@ -53,11 +53,10 @@ impl Wanted {
     }
 }
 
-/// The place of a path's last three bytes in a table of 4096 bits.
+/// The place of a path's last four bytes in a table of 65,536 bits.
 fn ending(path: &[u8]) -> Option<(usize, u64)> {
-    let [a, b, c] = *path.last_chunk::<3>()?;
-    // Fibonacci hashing: the product's top 12 bits.
-    let hash = u32::from_le_bytes([a, b, c, 0]).wrapping_mul(0x9e37_79b1).wrapping_shr(20);
+    // Fibonacci hashing: the product's top 16 bits.
+    let hash = u32::from_le_bytes(*path.last_chunk()?).wrapping_mul(0x9e37_79b1).wrapping_shr(16);
     Some((usize::try_from(hash.wrapping_shr(6)).ok()?, 1_u64.wrapping_shl(hash & 63)))
 }
 
@@ -88,6 +87,7 @@ mod tests {
     fn short_names_missing_line_feeds_and_odd_bytes() {
         check(&[b"/a"], b"/.\n/a", &[b"/a"]);
         check(&[b"/etc/pam.d/su"], b"/x/su\n/x/sudo\n/su", &[b"/x/su", b"/su"]);
+        check(&[b"/etc/pam.d/ssh"], b"/x/ssh\n/x/sshd\n/ssh\nssh", &[b"/x/ssh", b"/ssh"]);
         check(&[b"/a\xff"], b"/x/a\xff\n/a\n\n", &[b"/x/a\xff"]);
         check(&[b"/a"], b"", &[]);
         check(&[b"/etc/x"], b"/etc/x\r\n/etc/x\0\n", &[]);
