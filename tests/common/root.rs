@@ -22,6 +22,9 @@ const PACKAGES: &[&str] = &[
     "libpam-google-authenticator",
 ];
 
+/// The part of a root whose files are not its own.
+const SHARED: &str = "usr/share";
+
 /// A directory tree that can be altered at will; removed when dropped.
 pub struct Root {
     dir: tempfile::TempDir,
@@ -52,13 +55,22 @@ impl Root {
         Self::copy_of(base())
     }
 
+    /// Documents and translations are the larger half of the files and decide nothing: those are hard links to the base's.
     fn copy_of(base: &Path) -> Self {
-        let dir = tempfile::Builder::new().prefix("root-").tempdir_in(scratch()).unwrap();
-        // "source/." copies into the directory that exists; `-a` keeps owners, modes, links and extended attributes.
-        let source = base.join(".");
-        run(Command::new("cp").args(["-a", "--reflink=auto"]).arg(source).arg(dir.path()));
-        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        Self { dir }
+        let root = Self::empty();
+        let copy = |how: &[&str], from: &Path, but: &str, to: &Path| {
+            let entries = fs::read_dir(from).unwrap().map(|entry| entry.unwrap());
+            let entries = entries.filter(|entry| entry.file_name() != but).map(|entry| entry.path());
+            // `-a` keeps owners, modes, links and extended attributes.
+            run(Command::new("cp").arg("-a").args(how).args(entries).arg(to));
+        };
+        let usr = root.path().join("usr");
+        fs::create_dir(&usr).unwrap();
+        fs::set_permissions(&usr, fs::metadata(base.join("usr")).unwrap().permissions()).unwrap();
+        copy(&["--reflink=auto"], base, "usr", root.path());
+        copy(&["--reflink=auto"], &base.join("usr"), "share", &usr);
+        run(Command::new("cp").args(["-a", "--link"]).arg(base.join(SHARED)).arg(&usr));
+        root
     }
 
     /// An empty directory, for images that are written by hand.
@@ -111,6 +123,7 @@ impl Root {
     /// Writes a file, mode 0644 if it is new, with the directories on the way.
     pub fn write(&self, inside: &str, content: impl AsRef<[u8]>) {
         let path = self.join(inside);
+        assert!(!path.starts_with(self.path().join(SHARED)) || !path.exists(), "{inside} is shared with the base");
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, content).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     }
