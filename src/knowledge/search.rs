@@ -14,6 +14,7 @@ const STRIDE: usize = 4;
 #[derive(Debug)]
 pub struct Search {
     filter: Filter,
+    words: Vec<Word>,
     /// By number, then by how far into its word each stands, the last first: that word began earlier.
     runs: Vec<Run>,
 }
@@ -24,10 +25,9 @@ struct Run {
     /// The bytes as a little-endian number.
     number: u32,
     /// How far into the word they stand.
-    into: usize,
+    into: u8,
     /// Position among the words.
-    word: usize,
-    bytes: Word,
+    word: u32,
 }
 
 impl Search {
@@ -36,16 +36,16 @@ impl Search {
     pub fn new(words: &[Word]) -> Self {
         let mut filter = Filter::new();
         let mut runs = Vec::with_capacity(words.len().saturating_mul(STRIDE));
-        for (word, bytes) in words.iter().enumerate() {
+        for (word, bytes) in (0..).zip(words) {
             for into in 0..=bytes.len() - STRIDE {
                 let Some(run) = bytes.get(into..).and_then(|tail| tail.first_chunk()) else { continue };
                 let number = u32::from_le_bytes(*run);
                 filter.add(number);
-                runs.push(Run { number, into, word, bytes: *bytes });
+                runs.push(Run { number, into: u8::try_from(into).unwrap_or(u8::MAX), word });
             }
         }
         runs.sort_unstable_by_key(|run| (run.number, std::cmp::Reverse(run.into)));
-        Self { filter, runs }
+        Self { filter, words: words.to_vec(), runs }
     }
 
     /// Calls `found` with the position of a word and the offset at which it begins, for every place of every word, in the
@@ -73,10 +73,12 @@ impl Search {
             }
             let from = self.runs.partition_point(|run| run.number < number);
             for run in self.runs.iter().skip(from).take_while(|run| run.number == number) {
-                if let Some(start) = at.checked_sub(run.into)
-                    && bytes.get(start..).is_some_and(|tail| tail.starts_with(&run.bytes))
+                let word = usize::try_from(run.word).unwrap_or(usize::MAX);
+                if let Some(start) = at.checked_sub(usize::from(run.into))
+                    && let Some(bytes) = bytes.get(start..)
+                    && self.words.get(word).is_some_and(|word| bytes.starts_with(word))
                 {
-                    found(run.word, start);
+                    found(word, start);
                 }
             }
         }
@@ -85,7 +87,9 @@ impl Search {
     /// Bytes of memory that it takes.
     #[must_use]
     pub fn memory(&self) -> usize {
-        size_of_val(self.runs.as_slice()).saturating_add(size_of::<[u64; SLOTS / 64]>())
+        size_of_val(self.runs.as_slice())
+            .saturating_add(size_of_val(self.words.as_slice()))
+            .saturating_add(size_of::<[u64; SLOTS / 64]>())
     }
 }
 
