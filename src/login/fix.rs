@@ -5,6 +5,7 @@ use super::explore::KnownStacks;
 use super::pam::{Files, Seen};
 use super::prove::{self, Outcome, Server, Violation, World};
 use super::sshd::{Config, Origin};
+use super::standing::{Shortfall, Standing};
 use super::tree::{Names, Tree};
 use crate::model::report::Proof;
 use crate::model::text::escape;
@@ -65,7 +66,7 @@ impl<'a> Search<'a> {
         let mut closes = None;
         for edit in candidates(violation, self.server, self.config, self.world.tree) {
             let Some(after) = self.after(&edit) else { continue };
-            if after.proof == Proof::Proved && !after.closed {
+            if matches!(after.proof, Proof::Proved | Proof::ProvedWithExemptions) && !after.closed {
                 return format!("{edit}  (proved with this line)");
             }
             if closes.is_none() && after.refusals.is_empty() && is_gone(violation, &after) && !after.closed {
@@ -74,11 +75,7 @@ impl<'a> Search<'a> {
         }
         match closes {
             Some(edit) => format!("{edit}  (closes this way in; what else is reported stays)"),
-            None => {
-                "no single line was found that closes it: demand a second method with AuthenticationMethods and see \
-                     that each method of the list asks for a factor of its own"
-                    .to_owned()
-            }
+            None => format!("no single line was found that closes it: {}", advice(violation)),
         }
     }
 
@@ -97,6 +94,23 @@ impl<'a> Search<'a> {
         });
         self.tried.push((edit.clone(), after.clone()));
         after
+    }
+}
+
+/// What to do where no single edit does it.
+fn advice(violation: &Violation) -> &'static str {
+    match &violation.standing {
+        Standing::Short(Shortfall { resistance: Some((_, true)), .. }) => {
+            "accept security keys only, with `PubkeyAcceptedAlgorithms sk-ssh-ed25519@openssh.com,sk-ecdsa-sha2-nistp256@openssh.com` \
+             and `publickey` in every list of AuthenticationMethods"
+        }
+        Standing::Short(Shortfall { resistance: Some(_), .. }) => {
+            "see that every list of AuthenticationMethods that holds for them asks for `publickey`"
+        }
+        _ => {
+            "demand a second method with AuthenticationMethods and see that each method of the list asks for a factor of \
+             its own"
+        }
     }
 }
 
@@ -248,6 +262,10 @@ impl<'a> Edited<'a> {
 impl Files for Edited<'_> {
     fn text(&self, path: &RootedPath) -> Seen<'_> {
         if *path == self.path { Seen::Text(&self.text) } else { self.base.text(path) }
+    }
+
+    fn public_keys(&self, path: &RootedPath) -> Seen<'_> {
+        if *path == self.path { Seen::Text(&self.text) } else { self.base.public_keys(path) }
     }
 
     fn inode(&self, path: &RootedPath) -> Result<Option<Meta>, String> {

@@ -1,11 +1,12 @@
 //! The ways into each server as a picture: one row a way, weakest first, from the client on the left past each method to
-//! what it has proved on the right. Red falls short of policy, green does not, amber could not be told.
+//! what it has proved on the right. Red falls short of policy, green does not, violet is allowed because the site answers for
+//! it, amber could not be told.
 //!
 //! Plain SVG 1.1 without scripts, fonts or anything from elsewhere: it may stand in a report that is mailed.
 
 use std::fmt::Write as _;
 
-use crate::checks::connection::{Path, Paths};
+use crate::checks::connection::{Path, Paths, Standing};
 use crate::policy::{FactorCount, LoginPolicy};
 
 /// One drawing of all servers, each with a heading.
@@ -45,22 +46,23 @@ struct Canvas {
     y: u32,
 }
 
-/// What a way comes to.
-#[derive(Clone, Copy)]
-enum Result {
-    Enough,
-    Short,
-    Unknown,
+/// Of the line, and of the area.
+const fn colours(standing: Standing) -> (&'static str, &'static str) {
+    match standing {
+        Standing::Enough => ("#1b7f3b", "#e6f4ea"),
+        Standing::Exempt => ("#5b4b8a", "#eeeaf7"),
+        Standing::Short => ("#b3261e", "#fce8e6"),
+        Standing::Unknown => ("#9a6700", "#fff4d6"),
+    }
 }
 
-impl Result {
-    /// Of the line, and of the area.
-    const fn colours(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Enough => ("#1b7f3b", "#e6f4ea"),
-            Self::Short => ("#b3261e", "#fce8e6"),
-            Self::Unknown => ("#9a6700", "#fff4d6"),
-        }
+/// What it means.
+const fn meaning(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Enough => "enough",
+        Standing::Exempt => "exempted by the site",
+        Standing::Short => "falls short",
+        Standing::Unknown => "could not be told",
     }
 }
 
@@ -97,13 +99,8 @@ impl Canvas {
     fn legend(&mut self) {
         self.y += 24;
         let mut x = MARGIN;
-        let meanings = [
-            (Result::Short, "falls short of policy"),
-            (Result::Enough, "enough"),
-            (Result::Unknown, "could not be told"),
-        ];
-        for (result, meaning) in meanings {
-            let (stroke, fill) = result.colours();
+        for standing in [Standing::Short, Standing::Enough, Standing::Exempt, Standing::Unknown] {
+            let ((stroke, fill), meaning) = (colours(standing), meaning(standing));
             let _ = writeln!(
                 self.body,
                 "<rect x=\"{x}\" y=\"{}\" width=\"14\" height=\"14\" rx=\"3\" fill=\"{fill}\" stroke=\"{stroke}\"/>",
@@ -112,7 +109,7 @@ impl Canvas {
             self.text(x + 21, self.y, "fill=\"#57606a\"", meaning);
             x += 21 + wide(meaning) + 18;
         }
-        let bold = format!("font-weight=\"bold\" fill=\"{}\"", Result::Short.colours().0);
+        let bold = format!("font-weight=\"bold\" fill=\"{}\"", colours(Standing::Short).0);
         self.text(x, self.y, &bold, SLIP);
         self.text(x + 18, self.y, "fill=\"#57606a\"", "where a way slips by what others are asked for");
     }
@@ -122,13 +119,7 @@ impl Canvas {
             FactorCount::Authenticators => path.authenticators,
             FactorCount::Categories => path.categories,
         };
-        let enough = u32::try_from(count).is_ok_and(|count| count >= policy.factors);
-        let result = match (path.uncertain, enough) {
-            (_, true) => Result::Enough,
-            (true, false) => Result::Unknown,
-            (false, false) => Result::Short,
-        };
-        let (stroke, fill) = result.colours();
+        let (stroke, fill) = colours(path.standing);
         let who = wrapped(&path.region, CHAIN - MARGIN - 44);
         // A step that was passed over decides nothing.
         let mut decided: Vec<&String> = path.decided_by.iter().filter(|line| !line.ends_with(": ignored")).collect();
@@ -155,14 +146,9 @@ impl Canvas {
             x += width + 38;
         }
         self.arrow(x - 34, (RESULT - 8).max(x - 4), middle, stroke);
-        let verdict = match result {
-            Result::Enough => "enough",
-            Result::Short => "falls short",
-            Result::Unknown => "could not be told",
-        };
         let bold = format!("font-weight=\"bold\" fill=\"{stroke}\"");
         self.text(RESULT, middle - 4, &bold, &format!("{count} of {} {counted}", policy.factors));
-        self.text(RESULT, middle + 14, &bold, verdict);
+        self.text(RESULT, middle + 14, &bold, meaning(path.standing));
         // What was proved stands under the chain, and under that what decided it.
         let mut y = middle + BOX / 2 + 18;
         let proved = if path.factors.is_empty() { "nothing at all".to_owned() } else { path.factors.join(" + ") };
@@ -170,7 +156,7 @@ impl Canvas {
         for line in decided.iter().take(MOST_LINES) {
             y += LINE;
             let line = shortened(&line.replace("\\x09", " "));
-            if matches!(result, Result::Short) && slips(&line) {
+            if path.standing == Standing::Short && slips(&line) {
                 self.text(CHAIN - 18, y, &bold, SLIP);
                 self.text(CHAIN, y, &format!("{SMALL_FONT} {bold}"), &line);
             } else {
@@ -311,6 +297,7 @@ mod tests {
             authenticators: 1,
             categories: 1,
             uncertain: false,
+            standing: Standing::Short,
             region: "account `<script>&`, from anywhere".to_owned(),
             decided_by: vec!["a".repeat(400)],
         };

@@ -61,6 +61,11 @@ impl Addresses {
         }
     }
 
+    /// Tells the addresses of `range` from the others.
+    pub fn range(&mut self, range: Range) {
+        self.nets.insert(range);
+    }
+
     fn glob(&mut self, glob: &[u8]) {
         if glob.iter().all(|byte| *byte == b'*') && !glob.is_empty() {
             return;

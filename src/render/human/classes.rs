@@ -146,7 +146,7 @@ fn exposure(report: &Report) -> Vec<String> {
     }
     match of(Proof::ProvedWithExemptions) {
         0 => {}
-        n => parts.push(format!("with exemptions that the site declared for {}", servers(n))),
+        n => parts.push(format!("with exemptions or assumptions that the site answers for: {}", servers(n))),
     }
     match of(Proof::Refuted) {
         0 => {}
