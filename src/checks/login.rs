@@ -163,8 +163,10 @@ fn assumptions(server: &Server, outcome: &Outcome, root: &RootFacts, policy: &Lo
         assumptions
             .push("a key of type `sk-…` lies in a security key: sshd does not ask for its attestation".to_owned());
     }
-    let declared = outcome.grants().into_iter().filter(|grant| matches!(grant, Grant::Assumption(_)));
-    assumptions.extend(declared.filter_map(|grant| sentence::declared(grant, policy)));
+    assumptions.extend(outcome.grants().into_iter().filter_map(|grant| match grant {
+        Grant::Assumption(number) => policy.assumptions.get(number).map(sentence::assumed),
+        Grant::Exemption(_) => None,
+    }));
     if outcome.closed && outcome.proof == Proof::Proved {
         assumptions.push("holds because there is no way in at all: nobody can log in".to_owned());
     }

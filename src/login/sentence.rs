@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::explain::{from, when, who};
 use super::prove::Violation;
 use super::standing::{Grant, Shortfall, Standing};
+use crate::policy::login::{Assumption, Warrant};
 use crate::policy::{FactorCount, LoginPolicy};
 
 /// The sentence, without a full stop: ``account `bob` can log in from anywhere with nothing but a public key (by `publickey`):
@@ -62,19 +63,22 @@ fn answered_for(grants: &BTreeSet<Grant>, policy: &LoginPolicy) -> String {
 }
 
 /// What the site declared, with owner, day and reason.
-#[must_use]
-pub fn declared(grant: Grant, policy: &LoginPolicy) -> Option<String> {
-    let (what, warrant) = match grant {
+fn declared(grant: Grant, policy: &LoginPolicy) -> Option<String> {
+    match grant {
         Grant::Exemption(number) => {
             let one = policy.exemptions.get(number)?;
-            (format!("exempted ({})", one.words()), &one.warrant)
+            let Warrant { owner, reason, .. } = &one.warrant;
+            Some(format!("exempted by {owner} until {} ({}): {reason}", one.warrant.date(), one.words()))
         }
-        Grant::Assumption(number) => {
-            let one = policy.assumptions.get(number)?;
-            (format!("assuming that {}", one.words()), &one.warrant)
-        }
-    };
-    Some(format!("{what} by {} until {}: {}", warrant.owner, warrant.date(), warrant.reason))
+        Grant::Assumption(number) => Some(format!("assuming that {}", assumed(policy.assumptions.get(number)?))),
+    }
+}
+
+/// What the site assumes, with owner, day and reason.
+#[must_use]
+pub fn assumed(one: &Assumption) -> String {
+    let Warrant { owner, reason, .. } = &one.warrant;
+    format!("{}, for which {owner} answers until {}: {reason}", one.words(), one.warrant.date())
 }
 
 fn number(count: usize) -> String {
