@@ -91,6 +91,8 @@ pub enum Standing {
 pub struct Paths {
     /// Its label.
     pub server: String,
+    /// How many factors policy demands of it.
+    pub demanded: u32,
     /// Every way, weakest first.
     pub paths: Vec<Path>,
     /// What kept the list from being complete.
@@ -184,5 +186,6 @@ pub fn paths(root: &RootFacts, facts: &ServerFacts, policy: &LoginPolicy) -> Pat
     });
     let unknowns = outcome.unknowns.iter().chain(&root.login.incomplete).map(|reason| escape(reason.as_bytes()));
     let refusals = outcome.refusals.iter().map(ToString::to_string);
-    Paths { server: facts.label.clone(), paths: paths.collect(), unknowns: unknowns.chain(refusals).collect() }
+    let (server, demanded) = (facts.label.clone(), outcome.demanded);
+    Paths { server, demanded, paths: paths.collect(), unknowns: unknowns.chain(refusals).collect() }
 }

@@ -39,7 +39,7 @@ struct Kind<'a, 'b> {
 /// The PAM stacks by service, kept for configurations that share them.
 pub type KnownStacks = BTreeMap<Vec<u8>, Rc<Stacks>>;
 
-/// A way in while it is gathered, with the kinds of users that can take it, by number.
+/// A way in while it is gathered, with the kinds of users that can take it from the same addresses, by number.
 struct Met {
     key: Key,
     violation: Violation,
@@ -72,8 +72,8 @@ struct Found {
     origins: Vec<(&'static str, Origin)>,
     values: Vec<String>,
     worth: Worth,
-    /// Where it was put in its bucket.
-    at: Cell<Option<usize>>,
+    /// Where it was put in its bucket, of which kind of users.
+    at: Cell<Option<(usize, usize)>>,
 }
 
 /// One server's connections.
@@ -175,12 +175,17 @@ impl<'a> Exploration<'a> {
             outcome.unknowns.insert(format!("more than {MAX_CONNECTIONS} classes of connections are not followed"));
         }
         for kind in kinds.iter().take(followed) {
+            let mut own: BTreeMap<usize, Vec<Met>> = BTreeMap::new();
             for class in &from {
                 for (to, port) in &arrivals {
                     outcome.classes =
                         outcome.classes.saturating_add(u64::try_from(kind.users.len()).unwrap_or(u64::MAX));
-                    self.one(kind, class, to, *port, from.len(), outcome, &mut met);
+                    self.one(kind, class, to, *port, from.len(), outcome, &mut own);
                 }
+            }
+            for (authenticators, ways) in own {
+                let bucket = met.entry(authenticators).or_default();
+                ways.into_iter().for_each(|way| way.join(bucket));
             }
         }
         let mut found: Vec<Violation> = met.into_values().flatten().map(|met| met.with_users(&kinds)).collect();
@@ -191,6 +196,7 @@ impl<'a> Exploration<'a> {
             .cloned()
             .collect();
         let granted = |violation: &&Violation| matches!(violation.standing, Standing::Granted(_));
+        outcome.demanded = self.judge.factors();
         outcome.granted = found.iter().filter(granted).cloned().collect();
         let certain =
             || found.iter().filter(|violation| violation.is_certain()).map(|violation| &violation.way.evidence);
@@ -412,8 +418,8 @@ impl<'a> Exploration<'a> {
             };
             let bucket = met.entry(way.evidence.authenticators()).or_default();
             let is_it = |met: &Met| met.violation.standing == standing && met.key == found.key;
-            let last =
-                found.at.get().filter(|at| bucket.get(*at).is_some_and(|met| met.violation.standing == standing));
+            let stands = |at: &usize| bucket.get(*at).is_some_and(|met| met.violation.standing == standing);
+            let last = found.at.get().filter(|(number, _)| *number == kind.number).map(|(_, at)| at).filter(stands);
             let known = last.or_else(|| bucket.iter().position(is_it));
             let at = known.unwrap_or_else(|| {
                 let violation = Violation {
@@ -430,12 +436,11 @@ impl<'a> Exploration<'a> {
                     hardware: found.worth.is_of_hardware(),
                     standing,
                 };
-                bucket.push(Met { key: found.key.clone(), violation, kinds: BTreeSet::new() });
+                bucket.push(Met { key: found.key.clone(), violation, kinds: BTreeSet::from([kind.number]) });
                 bucket.len() - 1
             });
-            found.at.set(Some(at));
+            found.at.set(Some((kind.number, at)));
             let Some(met) = bucket.get_mut(at) else { continue };
-            met.kinds.insert(kind.number);
             let entry = &mut met.violation;
             if rank > entry.witness.rank {
                 entry.values.clone_from(&found.values);
@@ -519,6 +524,20 @@ impl<'a, 'b> Kind<'a, 'b> {
 }
 
 impl Met {
+    /// Puts it with the one that is the same way from the same addresses, if there is one.
+    fn join(self, bucket: &mut Vec<Self>) {
+        let (key, new) = (&self.key, &self.violation);
+        let same = |other: &&mut Self| {
+            let known = &other.violation;
+            known.standing == new.standing && known.from == new.from && other.key == *key
+        };
+        let Some(other) = bucket.iter_mut().find(same) else { return bucket.push(self) };
+        other.kinds.extend(&self.kinds);
+        if self.violation.witness.rank > other.violation.witness.rank {
+            other.violation = self.violation;
+        }
+    }
+
     fn with_users(self, kinds: &[Kind<'_, '_>]) -> Violation {
         let mut violation = self.violation;
         for user in kinds.iter().filter(|kind| self.kinds.contains(&kind.number)).flat_map(|kind| &kind.users) {

@@ -64,6 +64,8 @@ pub struct Outcome {
     pub paths: Vec<Violation>,
     /// Those of them that are enough only because the site answers for them, weakest first.
     pub granted: Vec<Violation>,
+    /// How many factors the server must demand of those who bring none from another zone.
+    pub demanded: u32,
     /// What kept the proof from being complete, each a clause.
     pub unknowns: BTreeSet<String>,
     /// Why sshd refuses the configuration.
@@ -219,6 +221,7 @@ impl Outcome {
             violations: Vec::new(),
             paths: Vec::new(),
             granted: Vec::new(),
+            demanded: 0,
             unknowns: BTreeSet::new(),
             refusals: Vec::new(),
             dead: Vec::new(),

@@ -226,18 +226,21 @@ impl<'a> Judge<'a> {
         short(demanded, !enough(worth.factors), resistance)
     }
 
+    /// How many factors are demanded of those who bring none from another zone.
+    #[must_use]
+    pub fn factors(&self) -> u32 {
+        match self.zone.and_then(|zone| self.policy.zones.get(zone)).and_then(|zone| zone.factors) {
+            Some(ZoneFactors::Number(number)) => number,
+            Some(ZoneFactors::Inherited) | None => self.policy.factors,
+        }
+    }
+
     /// How many factors are demanded of those who come from `range`, and the zone that they bring them from, if they may.
     fn demanded(&self, range: Range) -> (u32, Option<&'a str>) {
-        let policy = self.policy;
-        let zone = self.zone.and_then(|zone| policy.zones.get(zone)).and_then(|zone| zone.factors);
-        match zone {
-            Some(ZoneFactors::Number(number)) => (number, None),
-            Some(ZoneFactors::Inherited) => {
-                let from = policy.zone_of(range);
-                (policy.factors, (from != INTERNET).then_some(from))
-            }
-            None => (policy.factors, None),
-        }
+        let zone = self.zone.and_then(|zone| self.policy.zones.get(zone));
+        let inherits = zone.is_some_and(|zone| zone.factors == Some(ZoneFactors::Inherited));
+        let from = inherits.then(|| self.policy.zone_of(range));
+        (self.factors(), from.filter(|from| *from != INTERNET))
     }
 }
 

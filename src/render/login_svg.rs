@@ -77,20 +77,23 @@ impl Canvas {
         };
         let ways = server.paths.len();
         let noun = if ways == 1 { "way" } else { "ways" };
-        let note = format!("{ways} {noun} in, weakest first; policy demands {} {counted}", policy.factors);
+        let note = format!("{ways} {noun} in, weakest first; policy demands {} {counted}", server.demanded);
         self.text(MARGIN, self.y, "fill=\"#57606a\"", &note);
         self.legend();
         self.y += 18;
         for path in server.paths.iter().take(MOST_WAYS) {
-            self.way(path, policy, counted);
+            self.way(path, policy, server.demanded, counted);
         }
         if ways > MOST_WAYS {
             self.y += 20;
             self.text(MARGIN, self.y, "fill=\"#57606a\"", &format!("{} more ways are not drawn", ways - MOST_WAYS));
         }
         for reason in &server.unknowns {
-            self.y += 22;
-            self.text(MARGIN, self.y, "fill=\"#9a6700\"", &cut(&format!("unknown: {reason}"), WIDTH - 2 * MARGIN));
+            self.y += 5;
+            for line in wrapped(&format!("unknown: {reason}"), WIDTH - 2 * MARGIN, 3) {
+                self.y += LINE;
+                self.text(MARGIN, self.y, "fill=\"#9a6700\"", &line);
+            }
         }
         self.y += 16;
     }
@@ -107,20 +110,20 @@ impl Canvas {
                 self.y - 12
             );
             self.text(x + 21, self.y, "fill=\"#57606a\"", meaning);
-            x += 21 + wide(meaning) + 18;
+            x += 21 + wide(meaning) * 7 / 9 + 24;
         }
         let bold = format!("font-weight=\"bold\" fill=\"{}\"", colours(Standing::Short).0);
         self.text(x, self.y, &bold, SLIP);
         self.text(x + 18, self.y, "fill=\"#57606a\"", "where a way slips by what others are asked for");
     }
 
-    fn way(&mut self, path: &Path, policy: &LoginPolicy, counted: &str) {
+    fn way(&mut self, path: &Path, policy: &LoginPolicy, demanded: u32, counted: &str) {
         let count = match policy.count {
             FactorCount::Authenticators => path.authenticators,
             FactorCount::Categories => path.categories,
         };
         let (stroke, fill) = colours(path.standing);
-        let who = wrapped(&path.region, CHAIN - MARGIN - 44);
+        let who = wrapped(&path.region, CHAIN - MARGIN - 44, 12);
         // A step that was passed over decides nothing.
         let mut decided: Vec<&String> = path.decided_by.iter().filter(|line| !line.ends_with(": ignored")).collect();
         // What others are asked for is decided before the account stack, which only restricts.
@@ -147,15 +150,16 @@ impl Canvas {
         }
         self.arrow(x - 34, (RESULT - 8).max(x - 4), middle, stroke);
         let bold = format!("font-weight=\"bold\" fill=\"{stroke}\"");
-        self.text(RESULT, middle - 4, &bold, &format!("{count} of {} {counted}", policy.factors));
-        self.text(RESULT, middle + 14, &bold, meaning(path.standing));
+        self.text(RESULT, middle - 4, &bold, &format!("{count} of {demanded} {counted}"));
+        let lacks_key = path.standing == Standing::Short && u32::try_from(count).is_ok_and(|count| count >= demanded);
+        self.text(RESULT, middle + 14, &bold, if lacks_key { "a key is demanded" } else { meaning(path.standing) });
         // What was proved stands under the chain, and under that what decided it.
         let mut y = middle + BOX / 2 + 18;
         let proved = if path.factors.is_empty() { "nothing at all".to_owned() } else { path.factors.join(" + ") };
         self.text(CHAIN, y, &bold, &cut(&format!("proves {proved}"), WIDTH - CHAIN - MARGIN - 8));
         for line in decided.iter().take(MOST_LINES) {
             y += LINE;
-            let line = shortened(&line.replace("\\x09", " "));
+            let line = shortened(&plain(line));
             if path.standing == Standing::Short && slips(&line) {
                 self.text(CHAIN - 18, y, &bold, SLIP);
                 self.text(CHAIN, y, &format!("{SMALL_FONT} {bold}"), &line);
@@ -217,6 +221,11 @@ fn text(line: &str) -> &str {
     line.split_once(": `").map_or("", |(_, text)| text)
 }
 
+/// A deciding line with one blank for any number of them, and for tabs.
+fn plain(line: &str) -> String {
+    line.replace("\\x09", " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A deciding line in small print as far as it fits, what happens there kept.
 fn shortened(line: &str) -> String {
     const FITS: usize = 120;
@@ -246,11 +255,11 @@ fn cut(text: &str, width: u32) -> String {
     text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// The text in lines that fit, cut at blanks; six at most.
-fn wrapped(text: &str, width: u32) -> Vec<String> {
+/// The text in lines that fit, cut at blanks; as many as `most`.
+fn wrapped(text: &str, width: u32, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = vec![String::new()];
     for word in text.split_whitespace() {
-        let full = lines.len() == 6;
+        let full = lines.len() == most;
         match lines.last_mut() {
             Some(line) if line.is_empty() || wide(line) + LETTER + wide(word) <= width => {
                 if !line.is_empty() {
@@ -301,7 +310,7 @@ mod tests {
             region: "account `<script>&`, from anywhere".to_owned(),
             decided_by: vec!["a".repeat(400)],
         };
-        let server = Paths { server: "sshd".to_owned(), paths: vec![path], unknowns: Vec::new() };
+        let server = Paths { server: "sshd".to_owned(), demanded: 2, paths: vec![path], unknowns: Vec::new() };
         let drawn = paths(&[server], &LoginPolicy::default());
         assert!(drawn.contains("&lt;script&gt;&amp;") && !drawn.contains("<script>"), "{drawn}");
         assert!(drawn.contains("1 of 2 authenticators") && drawn.contains("falls short") && drawn.contains('…'));
