@@ -128,7 +128,9 @@ impl Canvas {
         let mut decided: Vec<&String> = path.decided_by.iter().filter(|line| !line.ends_with(": ignored")).collect();
         // What others are asked for is decided before the account stack, which only restricts.
         decided.sort_by_key(|line| restricts(line));
-        let lines = decided.len().min(MOST_LINES) + usize::from(decided.len() > MOST_LINES);
+        // The place of a note about one more line is as well the line's.
+        let shown = if decided.len() == MOST_LINES + 1 { decided.len() } else { decided.len().min(MOST_LINES) };
+        let lines = shown + usize::from(decided.len() > shown);
         let lines = u32::try_from(lines.max(1)).unwrap_or(1);
         let height = (BOX + 26 + lines * LINE + 20).max(u32::try_from(who.len()).unwrap_or(1) * LINE + 24);
         let (top, middle) = (self.y, self.y + 12 + BOX / 2);
@@ -150,14 +152,16 @@ impl Canvas {
         }
         self.arrow(x - 34, (RESULT - 8).max(x - 4), middle, stroke);
         let bold = format!("font-weight=\"bold\" fill=\"{stroke}\"");
-        self.text(RESULT, middle - 4, &bold, &format!("{count} of {demanded} {counted}"));
+        let more = u32::try_from(count).map_or(true, |count| count > demanded);
+        let result = if more { format!("{count} {counted}") } else { format!("{count} of {demanded} {counted}") };
+        self.text(RESULT, middle - 4, &bold, &result);
         let lacks_key = path.standing == Standing::Short && u32::try_from(count).is_ok_and(|count| count >= demanded);
         self.text(RESULT, middle + 14, &bold, if lacks_key { "a key is demanded" } else { meaning(path.standing) });
         // What was proved stands under the chain, and under that what decided it.
         let mut y = middle + BOX / 2 + 18;
         let proved = if path.factors.is_empty() { "nothing at all".to_owned() } else { path.factors.join(" + ") };
         self.text(CHAIN, y, &bold, &cut(&format!("proves {proved}"), WIDTH - CHAIN - MARGIN - 8));
-        for line in decided.iter().take(MOST_LINES) {
+        for line in decided.iter().take(shown) {
             y += LINE;
             let line = shortened(&plain(line));
             if path.standing == Standing::Short && slips(&line) {
@@ -167,9 +171,9 @@ impl Canvas {
                 self.text(CHAIN, y, &format!("{SMALL_FONT} fill=\"#57606a\""), &line);
             }
         }
-        if decided.len() > MOST_LINES {
+        if decided.len() > shown {
             y += LINE;
-            let more = format!("and {} more lines", decided.len() - MOST_LINES);
+            let more = format!("and {} more lines", decided.len() - shown);
             self.text(CHAIN, y, &format!("{SMALL_FONT} fill=\"#57606a\""), &more);
         }
         self.y = top + height + 14;
