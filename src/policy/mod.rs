@@ -105,12 +105,12 @@ impl Exception {
     }
 }
 
-/// The policy does not parse: where and why, as the TOML reader says it.
+/// The policy does not parse: where and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyProblem {
     /// The file.
     pub path: PathBuf,
-    /// With line, column and the line itself.
+    /// With line and column where there are any; one line.
     pub message: String,
 }
 
@@ -129,7 +129,10 @@ impl Policy {
     /// Unknown keys, wrong types, codes that do not exist, impossible numbers; with line and column.
     pub fn parse(path: PathBuf, text: &str) -> Result<Self, PolicyProblem> {
         let problem = |message: String| PolicyProblem { path: path.clone(), message };
-        let mut policy: Self = toml::from_str(text).map_err(|error| problem(error.to_string()))?;
+        let mut policy: Self = toml::from_str(text).map_err(|error| {
+            let place = error.span().map(|span| placed(text, span.start, error.message()));
+            problem(place.unwrap_or_else(|| error.message().to_owned()))
+        })?;
         for exception in &policy.exceptions {
             if !exception.code.starts_with("backdoor/") && !Code::all().any(|info| info.id == exception.code) {
                 return Err(problem(format!(
@@ -147,19 +150,12 @@ impl Policy {
     }
 }
 
-/// A mistake with the line it is on, as the TOML reader tells its own.
+/// A mistake with its place, in one line: whoever prints it escapes line ends.
 fn placed(text: &str, at: usize, mistake: &str) -> String {
     let before = text.get(..at).unwrap_or_default();
-    let line = before.matches('\n').count();
-    let column = before.chars().rev().take_while(|character| *character != '\n').count();
-    let shown = text.lines().nth(line).unwrap_or_default();
-    let (line, number) = (line + 1, (line + 1).to_string());
-    let margin = " ".repeat(number.len());
-    format!(
-        "TOML parse error at line {line}, column {}\n{margin} |\n{number} | {shown}\n{margin} | {}^\n{mistake}",
-        column + 1,
-        " ".repeat(column)
-    )
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|character| *character != '\n').count() + 1;
+    format!("line {line}, column {column}: {}", mistake.replace('\n', " "))
 }
 
 #[cfg(test)]
