@@ -81,7 +81,7 @@ fn ask(check: Check, facts: &Facts, proofs: &[Proved<'_>], knowledge: &Knowledge
         Check::Live => checks::live::check(facts),
         Check::Backdoor => checks::backdoor::check(facts, knowledge, policy),
         Check::Hygiene => checks::hygiene::check(facts, knowledge, policy),
-        Check::Login => checks::login::check(proofs, policy),
+        Check::Login => checks::login::check(proofs),
     };
     for observed in facts.roots.iter().flat_map(|root| &root.gaps).filter(|observed| observed.check == check) {
         result.gap(observed.gap.clone());

@@ -43,6 +43,8 @@ fn main() -> ExitCode {
     trials.push(mimic::trial("login_answers_from_the_configuration", &sshd, login_answers_from_the_configuration));
     let says = login_effective_says_whose_reading_it_is;
     trials.push(mimic::trial("login_effective_says_whose_reading_it_is", &sshd, says));
+    let judged = login_is_judged_by_the_policy_of_the_site;
+    trials.push(mimic::trial("login_is_judged_by_the_policy_of_the_site", &sshd, judged));
     trials.push(mimic::trial("colour_is_for_terminals_that_want_it", &[Part::Program("script")], colour));
     mimic::run(trials)
 }
@@ -381,6 +383,72 @@ fn login_answers_from_the_configuration() {
     assert!(out(&proof).contains("refuted") && out(&proof).contains("root"), "{}", out(&proof));
     let unknown = login("prove", &["--server", "nobody"]);
     assert!(code(&unknown) == 2 && err(&unknown).contains("has that label; there are `"), "{}", err(&unknown));
+}
+
+/// What the site answers for passes, is told with its owner, and ends on its day. The key of the authority is read from the image
+/// and is all that is kept of its file.
+fn login_is_judged_by_the_policy_of_the_site() {
+    let dir = TempDir::new().unwrap();
+    let place = |path: &str, content: &str| {
+        let path = dir.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let program = dir.path().join("image/usr/sbin/sshd");
+    std::fs::create_dir_all(program.parent().unwrap()).unwrap();
+    std::fs::write(&program, std::fs::read("/usr/sbin/sshd").unwrap()).unwrap();
+    place("image/etc/passwd", "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n");
+    place("image/etc/group", "root:x:0:\nann:x:1000:\n");
+    place("image/etc/nsswitch.conf", "passwd: files\ngroup: files\n");
+    let common = "UsePAM no\nPasswordAuthentication yes\nAuthenticationMethods publickey,password\nMatch User ann\n";
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKK";
+    place("image/etc/ssh/ca.pub", &format!("{key} the centre\n"));
+    let image = dir.path().join("image");
+    let image = image.to_str().unwrap();
+    let check = |block: &str, policy: &str, proof: &str, told: &str| {
+        place("image/etc/ssh/sshd_config", &format!("{common}{block}"));
+        let policy = place("sshproof.toml", policy);
+        let answer = sshproof(&["login", "prove", "--root", image, "--policy", &policy]);
+        let refuted = proof == "refuted";
+        assert_eq!(code(&answer), i32::from(refuted), "{}{}", out(&answer), err(&answer));
+        assert!(out(&answer).contains(proof) && out(&answer).contains(told), "{}", out(&answer));
+        let scan = sshproof(&["scan", "--check", "login", "--format", "json", "--root", image, "--config", &policy]);
+        let report = report(&scan);
+        assert_eq!(report["login"][0]["proof"], proof, "{report:#}");
+        let result = &report["results"][0];
+        assert_eq!(result["verdict"], if refuted { "fail" } else { "pass" }, "{report:#}");
+        report
+    };
+    let warrant = "owner = 'ops@site.example'\nreason = 'runs unattended'\n";
+    let exempt = |day: &str| format!("[[login.exemption]]\nusers = ['ann']\n{warrant}expires = '{day}'\n");
+    let key_alone = "AuthenticationMethods publickey\n";
+    check(key_alone, "", "refuted", "account `ann`");
+    let told = "by          ops@site.example until 2999-01-01: runs unattended";
+    let report = check(key_alone, &exempt("2999-01-01"), "proved-with-exemptions", told);
+    assert_eq!(report["results"][0]["findings"][0]["code"], "login/exempted-path", "{report:#}");
+    assert_eq!(report["login"][0]["exemptions"][0]["owner"], "ops@site.example", "{report:#}");
+    let report = check(key_alone, &exempt("2001-01-01"), "refuted", "account `ann`");
+    let findings = report["results"][0]["findings"].to_string();
+    assert!(findings.contains("login/exemption-ended") && findings.contains("login/single-factor-path"), "{findings}");
+    // An authority whose certificates are given for two factors, and the same with keys of the account's own.
+    let assumed = |print: &str| {
+        let what = format!("certificates = ['{print}']\nprove = ['knowledge', 'possession']");
+        format!("[[login.assumption]]\n{what}\n{warrant}expires = '2999-01-01'\n")
+    };
+    let certificate = format!("{key_alone}TrustedUserCAKeys /etc/ssh/ca.pub\n");
+    let only = format!("{certificate}AuthorizedKeysFile none\n");
+    let right = assumed("SHA256:yAVrWwEmN5Z92SZa8kjJ2fjIA0k1RPopE/0KZd4BDOI");
+    check(&only, &right, "proved-with-exemptions", "certifies keys for knowledge and\n");
+    check(&certificate, &right, "refuted", "account `ann`");
+    check(&only, &assumed(&format!("SHA256:{}", "A".repeat(43))), "refuted", "account `ann`");
+    // A file that somebody named by mistake is not kept.
+    place("image/etc/ssh/ca.pub", &format!("{key} the centre\nroot:$6$secret:19000::\n"));
+    place("image/etc/ssh/sshd_config", &format!("{common}{only}"));
+    let facts = dir.path().join("facts.json");
+    sshproof(&["scan", "--check", "login", "--root", image, "--facts-out", facts.to_str().unwrap()]);
+    let facts = std::fs::read_to_string(facts).unwrap();
+    assert!(facts.contains("KKKKKKKK") && !facts.contains("$6$secret"));
 }
 
 /// Values read by the rules of another release are never shown without a word: a server whose version cannot be told, and

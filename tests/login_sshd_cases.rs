@@ -138,6 +138,11 @@ fn check(case: &Case) {
     for (seen, wanted) in dead.iter().zip(&expected.dead) {
         assert!(seen.starts_with(wanted), "{shown}");
     }
+    let granted: Vec<String> = outcome.granted.iter().map(|way| sentence::of(way, &policy)).collect();
+    assert_eq!(granted.len(), expected.exempt.len(), "{granted:#?}\n{shown}");
+    for (seen, wanted) in granted.iter().zip(&expected.exempt) {
+        assert!(seen.contains(wanted), "{granted:#?}\n{shown}");
+    }
     for wanted in &expected.unknown {
         assert!(outcome.unknowns.iter().any(|reason| reason.contains(wanted)), "{shown}");
     }

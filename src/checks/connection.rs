@@ -11,9 +11,10 @@ use crate::login::explain;
 use crate::login::explore::KnownStacks;
 use crate::login::prove::{self, World};
 use crate::login::sshd::{Config, Connection};
+use crate::login::standing;
 use crate::model::report::Counterexample;
 use crate::model::text::escape;
-use crate::policy::Policy;
+use crate::policy::LoginPolicy;
 
 /// The connection that somebody asks about; what is absent makes its Match criterion false, as in `sshd -T -C`.
 #[derive(Clone, Debug, Default)]
@@ -67,6 +68,22 @@ pub struct Path {
     pub decided_by: Vec<String>,
     /// Whether something on the way is not modelled or could not be read.
     pub uncertain: bool,
+    /// What policy makes of it.
+    pub standing: Standing,
+}
+
+/// What policy makes of a way in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// It asks for what is demanded.
+    Enough,
+    /// It asks for less, and the site answers for it.
+    Exempt,
+    /// It asks for less.
+    Short,
+    /// Something on the way is not modelled, could not be read, or is decided elsewhere.
+    Unknown,
 }
 
 /// The ways into one server.
@@ -74,6 +91,8 @@ pub struct Path {
 pub struct Paths {
     /// Its label.
     pub server: String,
+    /// How many factors policy demands of it.
+    pub demanded: u32,
     /// Every way, weakest first.
     pub paths: Vec<Path>,
     /// What kept the list from being complete.
@@ -138,12 +157,12 @@ pub fn effective(root: &RootFacts, facts: &ServerFacts, asked: &Asked) -> Values
 
 /// Every way into the server, weakest first.
 #[must_use]
-pub fn paths(root: &RootFacts, facts: &ServerFacts, policy: &Policy) -> Paths {
+pub fn paths(root: &RootFacts, facts: &ServerFacts, policy: &LoginPolicy) -> Paths {
     let server = crate::facts::login::server(facts);
     let accounts = root.login.for_logins();
     let world = World { tree: &root.files, accounts: &accounts, directories: &root.login.directories };
     let config = prove::config(&server, world);
-    let outcome = prove::prove_with(&server, config.as_ref(), world, &policy.login, &mut KnownStacks::new());
+    let outcome = prove::prove_with(&server, config.as_ref(), world, policy, &mut KnownStacks::new());
     // Without a version there is no configuration, and no way was found either.
     let ways = config.iter().flat_map(|config| outcome.paths.iter().map(move |path| (config, path)));
     let paths = ways.map(|(config, path)| {
@@ -157,9 +176,16 @@ pub fn paths(root: &RootFacts, facts: &ServerFacts, policy: &Policy) -> Paths {
             region: shown.region,
             decided_by: shown.decided_by,
             uncertain: evidence.is_uncertain(),
+            standing: match &path.standing {
+                standing::Standing::Enough => Standing::Enough,
+                standing::Standing::Granted(_) => Standing::Exempt,
+                standing::Standing::Short(_) if !evidence.is_uncertain() => Standing::Short,
+                standing::Standing::Short(_) | standing::Standing::Open(_) => Standing::Unknown,
+            },
         }
     });
     let unknowns = outcome.unknowns.iter().chain(&root.login.incomplete).map(|reason| escape(reason.as_bytes()));
     let refusals = outcome.refusals.iter().map(ToString::to_string);
-    Paths { server: facts.label.clone(), paths: paths.collect(), unknowns: unknowns.chain(refusals).collect() }
+    let (server, demanded) = (facts.label.clone(), outcome.demanded);
+    Paths { server, demanded, paths: paths.collect(), unknowns: unknowns.chain(refusals).collect() }
 }

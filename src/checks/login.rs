@@ -4,6 +4,7 @@
 //! user, is proved and listed too but stands outside policy.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use crate::facts::{Facts, RootFacts, ServerFacts};
 use crate::formats::program::Implementation;
@@ -11,6 +12,7 @@ use crate::login::explore::KnownStacks;
 use crate::login::prove::{self, Outcome, Server, Violation, World};
 use crate::login::simple::{self, Demand};
 use crate::login::sshd::{Config, Problem};
+use crate::login::standing::{Grant, Standing};
 use crate::login::{explain, fix, pam, reach, sentence};
 use crate::model::report::{self, Proof};
 use crate::model::text::escape;
@@ -20,15 +22,21 @@ use crate::policy::{LoginPolicy, Policy};
 /// The proof of every server. Dear: made once, judged by [`check`] and shown by [`Proved::entry`].
 #[must_use]
 pub fn prove_all<'a>(facts: &'a Facts, policy: &Policy) -> Vec<Proved<'a>> {
-    facts.roots.iter().flat_map(|root| prove_root(root, policy)).collect()
+    let policy = Rc::new(policy.login.at(facts.observed_at));
+    facts.roots.iter().flat_map(|root| prove_root(root, &policy)).collect()
 }
 
 /// Judges every server.
 #[must_use]
-pub fn check(proofs: &[Proved<'_>], policy: &Policy) -> CheckResult {
+pub fn check(proofs: &[Proved<'_>]) -> CheckResult {
     let mut result = CheckResult::new(Check::Login);
     for proved in proofs {
-        judge(proved, policy, &mut result);
+        judge(proved, &mut result);
+    }
+    for ended in proofs.first().iter().flat_map(|proved| &proved.policy.1) {
+        let evidence = Evidence::Fact { about: "policy".to_owned(), value: ended.clone() };
+        let message = format!("no longer applied: {ended}");
+        result.findings.push(Finding::new(code::LOGIN_EXEMPTION_ENDED, Subject::Host, message, evidence));
     }
     result
 }
@@ -46,15 +54,17 @@ pub struct Proved<'a> {
     seeds: Vec<reach::Seed>,
     /// What a server that is not OpenSSH asks for.
     demand: Option<Demand>,
+    /// The policy as it was when the host was looked at, and what of it had ended by then.
+    policy: Rc<(LoginPolicy, Vec<String>)>,
 }
 
-fn prove_root<'a>(root: &'a RootFacts, policy: &Policy) -> Vec<Proved<'a>> {
+fn prove_root<'a>(root: &'a RootFacts, policy: &Rc<(LoginPolicy, Vec<String>)>) -> Vec<Proved<'a>> {
     let accounts = root.login.for_logins();
     root.servers
         .iter()
         .map(|facts| match facts.implementation {
-            Implementation::OpenSsh => openssh(root, &accounts, facts, &policy.login),
-            _ => other(facts),
+            Implementation::OpenSsh => openssh(root, &accounts, facts, policy),
+            _ => other(facts, policy),
         })
         .collect()
 }
@@ -63,15 +73,16 @@ fn openssh<'a>(
     root: &'a RootFacts,
     accounts: &[pam::Account],
     facts: &'a ServerFacts,
-    policy: &LoginPolicy,
+    dated: &Rc<(LoginPolicy, Vec<String>)>,
 ) -> Proved<'a> {
+    let policy = &dated.0;
     let server = crate::facts::login::server(facts);
     let world = World { tree: &root.files, accounts, directories: &root.login.directories };
     let config = prove::config(&server, world);
     let mut stacks = KnownStacks::new();
     let mut outcome = prove::prove_with(&server, config.as_ref(), world, policy, &mut stacks);
     outcome.unknowns.extend(root.login.incomplete.iter().cloned());
-    if outcome.proof == Proof::Proved && !outcome.unknowns.is_empty() {
+    if outcome.proof != Proof::Refuted && !outcome.unknowns.is_empty() {
         outcome.proof = Proof::Unknown;
     }
     let (mut counterexamples, mut evidence) = (Vec::new(), Vec::new());
@@ -91,15 +102,34 @@ fn openssh<'a>(
         authenticators: number(outcome.authenticators),
         categories: number(outcome.categories),
         counterexamples,
-        assumptions: assumptions(&server, &outcome, root),
+        assumptions: assumptions(&server, &outcome, root, policy),
+        exemptions: outcome.grants().into_iter().filter_map(|grant| exemption(grant, &outcome, policy)).collect(),
     };
-    Proved { facts, entry, outcome: Some(outcome), evidence, seeds, demand: None }
+    Proved { facts, entry, outcome: Some(outcome), evidence, seeds, demand: None, policy: Rc::clone(dated) }
 }
 
 /// Most counterexamples shown for one server; the number of others is told.
 const MAX_COUNTEREXAMPLES: usize = 8;
 
-fn other(facts: &ServerFacts) -> Proved<'_> {
+/// What the site answers for, with the logins that it allows.
+fn exemption(grant: Grant, outcome: &Outcome, policy: &LoginPolicy) -> Option<report::Exemption> {
+    let (assumed, what, warrant) = match grant {
+        Grant::Exemption(number) => policy.exemptions.get(number).map(|one| (false, one.words(), &one.warrant))?,
+        Grant::Assumption(number) => policy.assumptions.get(number).map(|one| (true, one.words(), &one.warrant))?,
+    };
+    let uses = |violation: &&Violation| matches!(&violation.standing, Standing::Granted(used) if used.contains(&grant));
+    let logins = outcome.granted.iter().filter(uses).take(MAX_COUNTEREXAMPLES);
+    Some(report::Exemption {
+        assumed,
+        what,
+        owner: warrant.owner.clone(),
+        reason: warrant.reason.clone(),
+        expires: warrant.expires,
+        logins: logins.map(sentence::login).collect(),
+    })
+}
+
+fn other<'a>(facts: &'a ServerFacts, policy: &Rc<(LoginPolicy, Vec<String>)>) -> Proved<'a> {
     let bytes = |text: &String| crate::model::text::unescape(text).unwrap_or_else(|| text.clone().into_bytes());
     let arguments: Vec<Vec<u8>> = facts.arguments.iter().map(bytes).collect();
     let demand = simple::demand(facts.implementation, &arguments);
@@ -111,11 +141,13 @@ fn other(facts: &ServerFacts) -> Proved<'_> {
         categories: (proof == Proof::Refuted).then_some(1),
         counterexamples: Vec::new(),
         assumptions: Vec::new(),
+        exemptions: Vec::new(),
     };
-    Proved { facts, entry, outcome: None, evidence: Vec::new(), seeds: Vec::new(), demand: Some(demand) }
+    let (evidence, seeds, policy) = (Vec::new(), Vec::new(), Rc::clone(policy));
+    Proved { facts, entry, outcome: None, evidence, seeds, demand: Some(demand), policy }
 }
 
-fn assumptions(server: &Server, outcome: &Outcome, root: &RootFacts) -> Vec<String> {
+fn assumptions(server: &Server, outcome: &Outcome, root: &RootFacts, policy: &LoginPolicy) -> Vec<String> {
     let mut assumptions = vec![
         "the programs are what their distributor built (checks `provenance` and `live`)".to_owned(),
         "every account may have a password and a key: neither is read".to_owned(),
@@ -127,6 +159,14 @@ fn assumptions(server: &Server, outcome: &Outcome, root: &RootFacts) -> Vec<Stri
     if let Some(dialect) = server.dialect {
         assumptions.push(format!("{} read {} as it is now", dialect, server.config));
     }
+    if outcome.paths.iter().any(|path| path.hardware) {
+        assumptions
+            .push("a key of type `sk-…` lies in a security key: sshd does not ask for its attestation".to_owned());
+    }
+    assumptions.extend(outcome.grants().into_iter().filter_map(|grant| match grant {
+        Grant::Assumption(number) => policy.assumptions.get(number).map(sentence::assumed),
+        Grant::Exemption(_) => None,
+    }));
     if outcome.closed && outcome.proof == Proof::Proved {
         assumptions.push("holds because there is no way in at all: nobody can log in".to_owned());
     }
@@ -142,7 +182,8 @@ fn is_exposed(facts: &ServerFacts) -> bool {
     !facts.user_server && (facts.sockets.is_empty() || facts.sockets.iter().any(|socket| !loopback(socket.address)))
 }
 
-fn judge(proved: &Proved<'_>, policy: &Policy, result: &mut CheckResult) {
+fn judge(proved: &Proved<'_>, result: &mut CheckResult) {
+    let policy = &proved.policy.0;
     let subject = Subject::Login { server: proved.facts.label.clone() };
     let exposed = is_exposed(proved.facts);
     let Some(outcome) = &proved.outcome else {
@@ -169,7 +210,7 @@ fn judge(proved: &Proved<'_>, policy: &Policy, result: &mut CheckResult) {
         if !exposed {
             break;
         }
-        let message = sentence::of(violation, &policy.login);
+        let message = sentence::of(violation, policy);
         let first = Evidence::Counterexample {
             user: example.user.clone(),
             from: example.from.clone(),
@@ -191,6 +232,9 @@ fn judge(proved: &Proved<'_>, policy: &Policy, result: &mut CheckResult) {
         result.findings.push(Finding::new(code::LOGIN_CONFIG_REFUSED, subject.clone(), message, line(problem)));
     }
     if exposed {
+        for violation in outcome.granted.iter().take(MAX_COUNTEREXAMPLES) {
+            result.findings.push(exempted(violation, policy, &subject));
+        }
         result.findings.extend(in_reach(&proved.seeds, &subject));
         for reason in &outcome.unknowns {
             result.gap(Gap::mandatory(subject.clone(), reason.clone()));
@@ -200,6 +244,16 @@ fn judge(proved: &Proved<'_>, policy: &Policy, result: &mut CheckResult) {
             result.gap(Gap::noted(subject, format!("{more} more ways in fall short and are not written out")));
         }
     }
+}
+
+/// Told, and no reason to fail: the site answers for it.
+fn exempted(violation: &Violation, policy: &LoginPolicy, subject: &Subject) -> Finding {
+    let first = Evidence::Counterexample {
+        user: escape(&violation.witness.user),
+        from: violation.witness.from.clone(),
+        methods: violation.way.methods.clone(),
+    };
+    Finding::new(code::LOGIN_EXEMPTED_PATH, subject.clone(), sentence::of(violation, policy), first)
 }
 
 /// Told, and no reason to fail: it is what the module's own set-up does.

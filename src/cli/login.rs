@@ -123,9 +123,10 @@ fn paths(args: &ProveArgs) -> anyhow::Result<ExitCode> {
     let policy = judging::policy(args.policy.as_deref())?;
     let facts = observe(&args.which)?;
     let servers = servers(&facts, &args.which)?;
+    let (policy, _) = policy.login.at(facts.observed_at);
     let found: Vec<Paths> = servers.iter().map(|(root, server)| connection::paths(root, server, &policy)).collect();
     if args.which.format == LoginFormat::Svg {
-        output::write(None, login_svg::paths(&found, &policy.login).as_bytes())?;
+        output::write(None, login_svg::paths(&found, &policy).as_bytes())?;
     } else {
         show(&args.which, &found, |style| login::paths(&found, style))?;
     }

@@ -164,6 +164,8 @@ pub enum Look {
     /// The same without what is secret in it: password fields of passwd(5) and group(5), keys in pam_duo.conf, everything but
     /// `cert-authority` in authorized_keys.
     Redacted,
+    /// The public keys in it, and that there is anything else; never that.
+    PublicKeys,
     /// Its digests, its ELF structure, and what the byte rules find in it; the content is not kept.
     Binary,
 }
@@ -186,6 +188,9 @@ pub struct FileFacts {
     /// Its content; only of configuration that holds no secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<Text>,
+    /// The public keys in it, where they were asked for: apart from `text`, since the same file may be read as configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Text>,
     /// Names in it, if it is a directory that was listed; escaped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entries: Option<Vec<String>>,
@@ -209,6 +214,7 @@ impl FileFacts {
             digests: Vec::new(),
             elf: None,
             text: None,
+            keys: None,
             entries: None,
             hits: None,
             problem: None,

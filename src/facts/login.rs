@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::ServerFacts;
-use super::file::{FileState, FileTable, Look};
+use super::file::{FileFacts, FileState, FileTable, Look};
 use crate::formats::sshd_config::Dialect;
 use crate::login::pam::{Files, Seen};
 use crate::login::prove::Server;
@@ -87,22 +87,11 @@ impl LoginFacts {
 /// The observer's files, as the login algebra asks for them.
 impl Files for FileTable {
     fn text(&self, path: &RootedPath) -> Seen<'_> {
-        let Some(file) = self.get(path) else { return Seen::Unasked };
-        match &file.state {
-            FileState::Missing => Seen::Missing,
-            FileState::Unknown(reason) => Seen::Opaque(reason.clone()),
-            FileState::Present(meta) if meta.kind != FileKind::Regular => {
-                Seen::Opaque(format!("it is {}, no regular file", meta.kind.words()))
-            }
-            FileState::Present(_) => match file.text_bytes() {
-                Some(bytes) => Seen::Text(bytes),
-                None => match &file.problem {
-                    Some(problem) => Seen::Opaque(problem.clone()),
-                    None if file.looks.contains(&Look::Text) => Seen::Opaque("its content was not kept".to_owned()),
-                    None => Seen::Unasked,
-                },
-            },
-        }
+        self.content(path, Look::Text, FileFacts::text_bytes)
+    }
+
+    fn public_keys(&self, path: &RootedPath) -> Seen<'_> {
+        self.content(path, Look::PublicKeys, |file| file.keys.as_ref().map(text::Text::as_bytes))
     }
 
     fn inode(&self, path: &RootedPath) -> Result<Option<Meta>, String> {
@@ -111,6 +100,31 @@ impl Files for FileTable {
             Some(FileState::Missing) => Ok(None),
             Some(FileState::Unknown(reason)) => Err(reason.clone()),
             Some(FileState::Present(meta)) => Ok(Some(meta.clone())),
+        }
+    }
+}
+
+impl FileTable {
+    /// What was kept of a file's content when it was looked at so closely.
+    fn content<'a>(
+        &'a self,
+        path: &RootedPath,
+        look: Look,
+        kept: impl Fn(&'a FileFacts) -> Option<&'a [u8]>,
+    ) -> Seen<'a> {
+        let Some(file) = self.get(path) else { return Seen::Unasked };
+        match &file.state {
+            FileState::Missing => Seen::Missing,
+            FileState::Unknown(reason) => Seen::Opaque(reason.clone()),
+            FileState::Present(meta) if meta.kind != FileKind::Regular => {
+                Seen::Opaque(format!("it is {}, no regular file", meta.kind.words()))
+            }
+            FileState::Present(_) => match (kept(file), &file.problem) {
+                (Some(bytes), _) => Seen::Text(bytes),
+                (None, Some(problem)) => Seen::Opaque(problem.clone()),
+                (None, None) if file.looks.contains(&look) => Seen::Opaque("its content was not kept".to_owned()),
+                (None, None) => Seen::Unasked,
+            },
         }
     }
 }

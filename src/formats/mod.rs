@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod authorized_keys;
+pub mod base64;
 pub mod deb822;
 pub mod dpkg;
 pub mod duo;

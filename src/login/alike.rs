@@ -1,7 +1,7 @@
 //! Accounts that neither sshd's configuration nor PAM can tell apart: one of each kind is enough to look at.
 //!
 //! Fifty thousand accounts are some dozen kinds. What tells them apart is gathered from the text: Match lines about users
-//! and groups, patterns of AllowUsers and its like, conditions of the PAM stacks, whether its own keys may certify others,
+//! and groups, patterns of AllowUsers and its like, regions of the policy, conditions of the PAM stacks, whether its own keys may certify others,
 //! and uid 0.
 
 use std::collections::BTreeMap;
@@ -12,6 +12,7 @@ use super::methods::Stacks;
 use super::pam::{Answer, Files, Remote};
 use super::sshd::Config;
 use crate::formats::sshd_config::{Body, Criterion, pattern, value};
+use crate::policy::LoginPolicy;
 
 /// What a configuration asks of an account.
 pub struct Questions<'a> {
@@ -22,18 +23,21 @@ pub struct Questions<'a> {
     group_names: Vec<&'a [u8]>,
     /// Where authorized keys are looked for, if a list asks for more than one.
     key_files: Vec<&'a [u8]>,
+    /// What policy says of some and not of others.
+    policy: &'a LoginPolicy,
 }
 
 impl<'a> Questions<'a> {
     /// Those of every line, whether it counts or not.
     #[must_use]
-    pub fn of(config: &'a Config) -> Self {
+    pub fn of(config: &'a Config, policy: &'a LoginPolicy) -> Self {
         let mut questions = Self {
             users: Vec::new(),
             groups: Vec::new(),
             names: Vec::new(),
             group_names: Vec::new(),
             key_files: authority::key_files(config),
+            policy,
         };
         for line in config.files.iter().flat_map(|file| &file.lines).chain(&config.options) {
             match &line.body {
@@ -106,6 +110,8 @@ impl<'a> Questions<'a> {
         answers.extend(self.users.iter().map(|list| u8::from(is_yes(pattern::list(&user.name, list)))));
         answers.extend(self.names.iter().map(|glob| u8::from(pattern::matches(&user.name, glob))));
         answers.extend(known_groups.of(groups));
+        let listed = user.account.map_or(&[][..], |account| account.groups.as_slice());
+        answers.extend(self.policy.regions().map(|region| u8::from(region.names(&user.name, listed))));
         for stacks in stacks {
             answers.extend(stacks.answers(user.account, remotes, files).map(byte));
         }

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use super::classes::addresses::MAPPED;
 use super::prove::{Server, Violation};
 use super::sshd::{Config, Origin};
 use crate::formats::sshd_config::address::Range;
@@ -49,7 +50,7 @@ pub(super) fn who(violation: &Violation) -> String {
         _ if more == 0 => format!("accounts {}", names.join(", ")),
         (n, _) => format!("{n} of {} accounts, among them {}", violation.accounts, names.join(", ")),
     };
-    let others = if violation.others && !violation.users.is_empty() { " and accounts of a directory" } else { "" };
+    let others = if violation.others && !violation.users.is_empty() { ", and accounts of a directory," } else { "" };
     format!("{who}{others}")
 }
 
@@ -74,11 +75,18 @@ pub(super) fn from(violation: &Violation) -> String {
     if violation.from.len() == violation.classes {
         return "from anywhere".to_owned();
     }
-    let mut networks = Vec::new();
-    for class in &violation.from {
-        let part = if class.whole { String::new() } else { format!(" (such as {})", class.witness) };
-        networks.extend(cidrs(class.range).into_iter().map(|net| format!("{net}{part}")));
+    let (whole, parts): (Vec<_>, Vec<_>) = violation.from.iter().partition(|class| class.whole);
+    let ranges = joined(whole.iter().map(|class| class.range));
+    let mut networks: Vec<String> = ranges.iter().flat_map(|range| cidrs(*range)).collect();
+    let others: Vec<String> = if parts.is_empty() {
+        rest(&ranges).into_iter().filter(|range| !is_mapped(*range)).flat_map(cidrs).collect()
+    } else {
+        Vec::new()
+    };
+    if networks.len() > SHOWN && !others.is_empty() && others.len() <= SHOWN {
+        return format!("from anywhere but {}", others.join(", "));
     }
+    networks.extend(parts.iter().map(|class| format!("some addresses such as {}", class.witness)));
     if networks.len() > SHOWN {
         let more = networks.len() - SHOWN;
         networks.truncate(SHOWN);
@@ -86,6 +94,48 @@ pub(super) fn from(violation: &Violation) -> String {
     } else {
         format!("from {}", networks.join(", "))
     }
+}
+
+/// The same addresses in as few intervals as possible, those of IPv4 first.
+fn joined(ranges: impl Iterator<Item = Range>) -> Vec<Range> {
+    let mut ranges: Vec<Range> = ranges.collect();
+    ranges.sort();
+    let mut out: Vec<Range> = Vec::new();
+    for range in ranges {
+        match (out.last_mut(), range) {
+            (Some(Range::V4(_, end)), Range::V4(first, last)) if end.checked_add(1) == Some(first) => *end = last,
+            (Some(Range::V6(_, end)), Range::V6(first, last)) if end.checked_add(1) == Some(first) => *end = last,
+            _ => out.push(range),
+        }
+    }
+    out
+}
+
+/// Whether no connection comes from there (`classes::addresses`).
+fn is_mapped(range: Range) -> bool {
+    matches!(range, Range::V6(first, last) if MAPPED.0 <= first && last <= MAPPED.1)
+}
+
+/// All other addresses. `ranges` are disjoint and in order.
+fn rest(ranges: &[Range]) -> Vec<Range> {
+    let mut out = Vec::new();
+    let (mut next4, mut next6) = (Some(0_u32), Some(0_u128));
+    for range in ranges {
+        match *range {
+            Range::V4(first, last) => {
+                out.extend(next4.filter(|next| *next < first).map(|next| Range::V4(next, first - 1)));
+                next4 = last.checked_add(1);
+            }
+            Range::V6(first, last) => {
+                out.extend(next6.filter(|next| *next < first).map(|next| Range::V6(next, first - 1)));
+                next6 = last.checked_add(1);
+            }
+        }
+    }
+    out.extend(next4.map(|next| Range::V4(next, u32::MAX)));
+    out.extend(next6.map(|next| Range::V6(next, u128::MAX)));
+    out.sort();
+    out
 }
 
 /// The networks that make up an interval.
@@ -211,5 +261,15 @@ mod tests {
         check("10.0.0.0", "10.255.255.255", &["10.0.0.0/8"]);
         check("10.0.0.1", "10.0.0.4", &["10.0.0.1/32", "10.0.0.2/31", "10.0.0.4/32"]);
         assert_eq!(cidrs(Range::V6(0, u128::MAX)), ["::/0"]);
+    }
+
+    #[test]
+    fn intervals_are_joined_and_turned_over() {
+        let parts = [Range::V4(10, 19), Range::V6(0, u128::MAX), Range::V4(0, 9), Range::V4(30, u32::MAX)];
+        let whole = joined(parts.into_iter());
+        assert_eq!(whole, [Range::V4(0, 19), Range::V4(30, u32::MAX), Range::V6(0, u128::MAX)]);
+        assert_eq!(rest(&whole), [Range::V4(20, 29)]);
+        assert_eq!(rest(&[]), [Range::V4(0, u32::MAX), Range::V6(0, u128::MAX)]);
+        assert_eq!(rest(&[Range::V6(5, 9)]), [Range::V4(0, u32::MAX), Range::V6(0, 4), Range::V6(10, u128::MAX)]);
     }
 }

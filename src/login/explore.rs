@@ -13,9 +13,10 @@ use super::methods::{self, Leaf, Stacks, Way};
 use super::pam;
 use super::prove::{Outcome, Server, Violation, Witness, World};
 use super::sshd::{Config, Connection, Effective, Global, Origin, Problem, Settings, access};
+use super::standing::{Judge, Standing, Worth};
 use crate::formats::sshd_config::address::Range;
 use crate::formats::sshd_config::{Body, Criteria, Criterion, address, pattern, value};
-use crate::policy::{FactorCount, LoginPolicy};
+use crate::policy::LoginPolicy;
 
 /// Who logs in: an account, or any name that no listed account has.
 pub struct User<'a> {
@@ -38,7 +39,7 @@ struct Kind<'a, 'b> {
 /// The PAM stacks by service, kept for configurations that share them.
 pub type KnownStacks = BTreeMap<Vec<u8>, Rc<Stacks>>;
 
-/// A way in while it is gathered, with the kinds of users that can take it, by number.
+/// A way in while it is gathered, with the kinds of users that can take it from the same addresses, by number.
 struct Met {
     key: Key,
     violation: Violation,
@@ -70,15 +71,16 @@ struct Found {
     key: Key,
     origins: Vec<(&'static str, Origin)>,
     values: Vec<String>,
-    enough: bool,
-    /// Where it was put in its bucket.
-    at: Cell<Option<usize>>,
+    worth: Worth,
+    /// Where it was put in its bucket, of which kind of users.
+    at: Cell<Option<(usize, usize)>>,
 }
 
 /// One server's connections.
 pub struct Exploration<'a> {
     world: World<'a>,
     policy: &'a LoginPolicy,
+    judge: Judge<'a>,
     config: &'a Config,
     global: &'a Global<'a>,
     stacks: &'a mut KnownStacks,
@@ -126,6 +128,7 @@ impl<'a> Exploration<'a> {
         Self {
             world,
             policy,
+            judge: Judge::new(policy, policy.zone_of_server(listeners.iter().map(|(address, _)| *address))),
             config,
             global,
             stacks,
@@ -163,7 +166,7 @@ impl<'a> Exploration<'a> {
         let users = self.users(outcome);
         let remotes: Vec<pam::Remote> = from.iter().map(|class| remote(class.range)).collect();
         let stacks: Vec<&Stacks> = self.stacks.values().map(Rc::as_ref).collect();
-        let sorted = Questions::of(self.config).sort(&users, &stacks, &remotes, self.world.tree);
+        let sorted = Questions::of(self.config, self.policy).sort(&users, &stacks, &remotes, self.world.tree);
         let kinds: Vec<Kind<'_, '_>> = sorted.into_iter().enumerate().filter_map(Kind::new).collect();
         let mut met: BTreeMap<usize, Vec<Met>> = BTreeMap::new();
         let each = from.len().saturating_mul(arrivals.len()).max(1);
@@ -172,21 +175,29 @@ impl<'a> Exploration<'a> {
             outcome.unknowns.insert(format!("more than {MAX_CONNECTIONS} classes of connections are not followed"));
         }
         for kind in kinds.iter().take(followed) {
+            let mut own: BTreeMap<usize, Vec<Met>> = BTreeMap::new();
             for class in &from {
                 for (to, port) in &arrivals {
                     outcome.classes =
                         outcome.classes.saturating_add(u64::try_from(kind.users.len()).unwrap_or(u64::MAX));
-                    self.one(kind, class, to, *port, from.len(), outcome, &mut met);
+                    self.one(kind, class, to, *port, from.len(), outcome, &mut own);
                 }
+            }
+            for (authenticators, ways) in own {
+                let bucket = met.entry(authenticators).or_default();
+                ways.into_iter().for_each(|way| way.join(bucket));
             }
         }
         let mut found: Vec<Violation> = met.into_values().flatten().map(|met| met.with_users(&kinds)).collect();
         found.sort_by_key(|violation| violation.weight());
         outcome.violations = found
             .iter()
-            .filter(|violation| violation.is_certain() && !self.suffices(&violation.way.evidence))
+            .filter(|violation| violation.is_certain() && matches!(violation.standing, Standing::Short(_)))
             .cloned()
             .collect();
+        let granted = |violation: &&Violation| matches!(violation.standing, Standing::Granted(_));
+        outcome.demanded = self.judge.factors();
+        outcome.granted = found.iter().filter(granted).cloned().collect();
         let certain =
             || found.iter().filter(|violation| violation.is_certain()).map(|violation| &violation.way.evidence);
         outcome.authenticators = certain().map(Evidence::authenticators).min();
@@ -238,6 +249,9 @@ impl<'a> Exploration<'a> {
             if !dns {
                 addresses.text(hosts);
             }
+        }
+        for range in self.policy.networks() {
+            addresses.range(range);
         }
         for stacks in self.stacks.values() {
             for (first, last) in stacks.auth.networks().into_iter().chain(stacks.account.networks()) {
@@ -318,6 +332,8 @@ impl<'a> Exploration<'a> {
                 globs.extend(pattern::items(list).0.into_iter().map(|item| item.pattern));
             }
         }
+        let named = self.policy.regions().flat_map(|region| &region.users);
+        globs.extend(named.map(|pattern| pattern.clone().into_bytes()));
         globs.extend(self.access_patterns().map(|glob| value::user_and_hosts(glob, self.config.dialect).0.to_vec()));
         let globs: Vec<&[u8]> = globs.iter().map(Vec::as_slice).collect();
         match names::combinations(&globs) {
@@ -371,7 +387,12 @@ impl<'a> Exploration<'a> {
         let Some(found) = self.ways(user, class, effective, shape, service, outcome) else { return };
         for found in found.iter() {
             let way = &found.way;
-            if !found.enough {
+            let standing = self.judge.of(&way.evidence, &found.worth, &user.name, user.account, class.range);
+            let short = matches!(standing, Standing::Short(_));
+            if let Standing::Open(reason) = &standing {
+                outcome.unknowns.insert(reason.clone());
+            }
+            if short {
                 for guard in way.evidence.guards.iter().filter(|guard| guard.kind == GuardKind::Unmodelled) {
                     outcome.unknowns.insert(format!("whether {guard}"));
                 }
@@ -383,7 +404,7 @@ impl<'a> Exploration<'a> {
                 }
             }
             // Whether a directory knows such an account, enrolled or not, is not for us to say.
-            if user.account.is_none() && !way.evidence.guards.is_empty() && !found.enough {
+            if user.account.is_none() && !way.evidence.guards.is_empty() && short {
                 outcome.unknowns.insert("accounts of a directory may not be enrolled".to_owned());
                 continue;
             }
@@ -396,7 +417,10 @@ impl<'a> Exploration<'a> {
                 rank,
             };
             let bucket = met.entry(way.evidence.authenticators()).or_default();
-            let known = found.at.get().or_else(|| bucket.iter().position(|met| met.key == found.key));
+            let is_it = |met: &Met| met.violation.standing == standing && met.key == found.key;
+            let stands = |at: &usize| bucket.get(*at).is_some_and(|met| met.violation.standing == standing);
+            let last = found.at.get().filter(|(number, _)| *number == kind.number).map(|(_, at)| at).filter(stands);
+            let known = last.or_else(|| bucket.iter().position(is_it));
             let at = known.unwrap_or_else(|| {
                 let violation = Violation {
                     values: found.values.clone(),
@@ -409,13 +433,14 @@ impl<'a> Exploration<'a> {
                     from: Vec::new(),
                     classes,
                     witness: witness(),
+                    hardware: found.worth.is_of_hardware(),
+                    standing,
                 };
-                bucket.push(Met { key: found.key.clone(), violation, kinds: BTreeSet::new() });
+                bucket.push(Met { key: found.key.clone(), violation, kinds: BTreeSet::from([kind.number]) });
                 bucket.len() - 1
             });
-            found.at.set(Some(at));
+            found.at.set(Some((kind.number, at)));
             let Some(met) = bucket.get_mut(at) else { continue };
-            met.kinds.insert(kind.number);
             let entry = &mut met.violation;
             if rank > entry.witness.rank {
                 entry.values.clone_from(&found.values);
@@ -458,7 +483,7 @@ impl<'a> Exploration<'a> {
             Found {
                 key: (way.methods.clone(), evidence, shown),
                 values: way.keywords.iter().map(|keyword| effective.words(keyword).join(" ")).collect(),
-                enough: self.suffices(&way.evidence),
+                worth: self.judge.weigh(&way, effective, self.world.tree),
                 origins,
                 way,
                 at: Cell::new(None),
@@ -488,14 +513,6 @@ impl<'a> Exploration<'a> {
         self.effective.insert(hold, settled.clone());
         settled
     }
-
-    fn suffices(&self, evidence: &Evidence) -> bool {
-        let count = match self.policy.count {
-            FactorCount::Authenticators => evidence.authenticators(),
-            FactorCount::Categories => evidence.categories(),
-        };
-        u32::try_from(count).is_ok_and(|count| count >= self.policy.factors)
-    }
 }
 
 impl<'a, 'b> Kind<'a, 'b> {
@@ -507,6 +524,20 @@ impl<'a, 'b> Kind<'a, 'b> {
 }
 
 impl Met {
+    /// Puts it with the one that is the same way from the same addresses, if there is one.
+    fn join(self, bucket: &mut Vec<Self>) {
+        let (key, new) = (&self.key, &self.violation);
+        let same = |other: &&mut Self| {
+            let known = &other.violation;
+            known.standing == new.standing && known.from == new.from && other.key == *key
+        };
+        let Some(other) = bucket.iter_mut().find(same) else { return bucket.push(self) };
+        other.kinds.extend(&self.kinds);
+        if self.violation.witness.rank > other.violation.witness.rank {
+            other.violation = self.violation;
+        }
+    }
+
     fn with_users(self, kinds: &[Kind<'_, '_>]) -> Violation {
         let mut violation = self.violation;
         for user in kinds.iter().filter(|kind| self.kinds.contains(&kind.number)).flat_map(|kind| &kind.users) {

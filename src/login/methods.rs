@@ -274,7 +274,7 @@ impl Leaf<'_> {
         if algorithms.is_empty() {
             return Ways::none();
         }
-        let hardware = algorithms.iter().all(|name| name.starts_with("sk-") || name.starts_with("webauthn-sk-"));
+        let hardware = are_of_security_keys(&algorithms);
         let verified = self.effective.words("pubkeyauthoptions").iter().any(|word| word == "verify-required");
         let name = |what: &str| match keys {
             0 => what.to_owned(),
@@ -286,7 +286,7 @@ impl Leaf<'_> {
                 Atom::new(Kind::Knowledge, &name("PIN or fingerprint of the security key")),
             ]
         } else {
-            let what = if self.only_certificates() { "certified public key" } else { "public key" };
+            let what = if self.only_certificates() { CERTIFIED_KEY } else { "public key" };
             vec![Atom::new(Kind::Possession, &name(what))]
         };
         let mut ways = Ways::one(Evidence::of(atoms));
@@ -365,8 +365,8 @@ impl Leaf<'_> {
         if self.exists(&["/etc/krb5.keytab", "/etc/krb5.conf"]) == Answer::No {
             return Ways::none();
         }
-        let guard = Guard::when(GuardKind::Unmodelled, "the KDC gives tickets for a single factor");
-        Ways::one(Evidence::of([Atom::new(Kind::Opaque, "Kerberos ticket")]))
+        let guard = Guard::when(GuardKind::Unmodelled, TICKET_FOR_LITTLE);
+        Ways::one(Evidence::of([Atom::new(Kind::Opaque, TICKET)]))
             .guarded(&guard)
             .combine(&self.account_stack(Mode::AccountOnly, key_shown))
     }
@@ -400,12 +400,24 @@ impl Leaf<'_> {
 /// The files outside configuration whose existence decides whether a method can succeed.
 pub const METHOD_FILES: [&str; 4] = ["/etc/ssh/shosts.equiv", "/etc/hosts.equiv", "/etc/krb5.keytab", "/etc/krb5.conf"];
 
+/// A key that the host accepts with a certificate of its authorities only.
+pub(super) const CERTIFIED_KEY: &str = "certified public key";
+/// What a KDC gave.
+pub(super) const TICKET: &str = "Kerberos ticket";
+/// What is not known of it.
+pub(super) const TICKET_FOR_LITTLE: &str = "the KDC gives tickets for a single factor";
+
 /// What such an account has in place of the keys that a list asks for.
 const OWN_AUTHORITY: &str = "key marked `cert-authority` in its own authorized_keys";
 
 /// In the order in which sshd offers them.
 const METHODS: [&str; 7] =
     ["none", "publickey", "gssapi-keyex", "gssapi-with-mic", "password", "keyboard-interactive", "hostbased"];
+
+/// Whether only security keys can use these algorithms.
+pub(super) fn are_of_security_keys(algorithms: &[String]) -> bool {
+    algorithms.iter().all(|name| name.starts_with("sk-") || name.starts_with("webauthn-sk-"))
+}
 
 /// Where the values that decide a way come from.
 #[must_use]

@@ -14,6 +14,7 @@ pub mod reach;
 pub mod sentence;
 pub mod simple;
 pub mod sshd;
+pub mod standing;
 pub mod tree;
 
 pub use tree::{Names, Tree};

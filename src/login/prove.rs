@@ -12,6 +12,7 @@ use super::explore::{Exploration, KnownStacks};
 use super::methods::Way;
 use super::pam;
 use super::sshd::{Config, Global, Origin, Problem};
+use super::standing::{Grant, Standing};
 use super::tree::Tree;
 use crate::formats::sshd_config::{Body, Criterion, Dialect, pattern};
 use crate::model::RootedPath;
@@ -61,6 +62,10 @@ pub struct Outcome {
     pub violations: Vec<Violation>,
     /// Every way in that was met, once, weakest first.
     pub paths: Vec<Violation>,
+    /// Those of them that are enough only because the site answers for them, weakest first.
+    pub granted: Vec<Violation>,
+    /// How many factors the server must demand of those who bring none from another zone.
+    pub demanded: u32,
     /// What kept the proof from being complete, each a clause.
     pub unknowns: BTreeSet<String>,
     /// Why sshd refuses the configuration.
@@ -98,6 +103,10 @@ pub struct Violation {
     pub classes: usize,
     /// An account that can take it, an address it can come from, and where it arrives.
     pub witness: Witness,
+    /// Whether it rests on keys that only security keys have, as far as their type tells.
+    pub hardware: bool,
+    /// What policy makes of it.
+    pub standing: Standing,
 }
 
 /// One connection that takes a way.
@@ -168,13 +177,7 @@ pub fn prove_with(
     outcome.dead = dead_blocks(config, &global);
     Exploration::new(server, world, policy, config, &global, stacks).run(&mut outcome);
     outcome.closed = outcome.paths.is_empty();
-    outcome.proof = if !outcome.violations.is_empty() {
-        Proof::Refuted
-    } else if outcome.unknowns.is_empty() {
-        Proof::Proved
-    } else {
-        Proof::Unknown
-    };
+    outcome.proof = if !outcome.violations.is_empty() { Proof::Refuted } else { outcome.without_violation() };
     outcome
 }
 
@@ -217,6 +220,8 @@ impl Outcome {
             categories: None,
             violations: Vec::new(),
             paths: Vec::new(),
+            granted: Vec::new(),
+            demanded: 0,
             unknowns: BTreeSet::new(),
             refusals: Vec::new(),
             dead: Vec::new(),
@@ -224,6 +229,25 @@ impl Outcome {
             explored: 0,
             closed: false,
         }
+    }
+
+    /// The verdict where no way in is known to fall short.
+    fn without_violation(&self) -> Proof {
+        match (self.unknowns.is_empty(), self.granted.is_empty()) {
+            (false, _) => Proof::Unknown,
+            (true, false) => Proof::ProvedWithExemptions,
+            (true, true) => Proof::Proved,
+        }
+    }
+
+    /// What the site answers for that some way in rests on.
+    #[must_use]
+    pub fn grants(&self) -> BTreeSet<Grant> {
+        let used = self.granted.iter().filter_map(|violation| match &violation.standing {
+            Standing::Granted(grants) => Some(grants),
+            _ => None,
+        });
+        used.flatten().copied().collect()
     }
 
     fn of_no_version() -> Self {

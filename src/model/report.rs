@@ -223,6 +223,26 @@ pub struct Login {
     /// What the proof rests on besides what was read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assumptions: Vec<String>,
+    /// What the site answers for that the proof rests on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exemptions: Vec<Exemption>,
+}
+
+/// Something that the site answers for: an exemption, or an assumption about what the host cannot see.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exemption {
+    /// Whether it is assumed rather than exempted.
+    pub assumed: bool,
+    /// Whom it exempts, or what is assumed; in words.
+    pub what: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Why.
+    pub reason: String,
+    /// Until when.
+    pub expires: Timestamp,
+    /// The logins that are allowed because of it, each in one sentence; the first few.
+    pub logins: Vec<String>,
 }
 
 /// What could be shown about the login paths.

@@ -197,7 +197,7 @@ fn see(root: &Root, path: &RootedPath, kind: FileKind, look: Look, file: &mut Fi
             }
             return None;
         }
-        Look::Text | Look::Redacted => MAX_TEXT,
+        Look::Text | Look::Redacted | Look::PublicKeys => MAX_TEXT,
         Look::Binary => MAX_BINARY,
     };
     match Snapshot::read(root, path, limit) {
@@ -220,6 +220,8 @@ fn record(held: &Held, md5: Digest, knowledge: &Knowledge, mapped: bool, file: &
         file.text = Some(bytes.into());
     } else if held.look == Look::Redacted {
         file.text = Some(parse::redacted(&held.path, bytes).into());
+    } else if held.look == Look::PublicKeys {
+        file.keys = Some(parse::public_keys(bytes).into());
     } else {
         let parsed = parse::binary(bytes, knowledge, if mapped { Keep::Tables } else { Keep::Record });
         file.elf = parsed.elf;

@@ -65,6 +65,12 @@ pub fn redacted(path: &RootedPath, bytes: &[u8]) -> Vec<u8> {
     }
 }
 
+/// The public keys of a file, and nothing else that stands there.
+#[must_use]
+pub fn public_keys(bytes: &[u8]) -> Vec<u8> {
+    authorized_keys::public_keys(bytes)
+}
+
 fn understand(bytes: &[u8], knowledge: &Knowledge, keep: Keep) -> Parsed {
     let (elf, problem) = match Elf::parse(bytes) {
         Ok(elf) => (Some(elf), None),

@@ -1,9 +1,10 @@
 //! What `sshproof login` shows: the proof of each server, every way in, or the values of one connection.
 
-use super::human::{evidence, servers::proof};
+use super::human::evidence;
+use super::human::servers::{self, proof};
 use super::page::{Page, Style, Tone};
-use crate::checks::connection::{Paths, Values};
-use crate::model::report::{Login, Proof};
+use crate::checks::connection::{Paths, Standing, Values};
+use crate::model::report::{Exemption, Login, Proof};
 
 /// The proofs, each with its counterexamples.
 #[must_use]
@@ -31,12 +32,25 @@ pub fn proofs(proofs: &[Login], style: Style) -> String {
             page.field("fix", &example.fix);
             page.field("try", &example.replay);
         }
+        for exemption in &login.exemptions {
+            page.gap();
+            answered_for(&mut page, exemption);
+        }
         page.gap();
         for assumption in &login.assumptions {
             page.field("assuming", assumption);
         }
     }
     page.finish()
+}
+
+/// What the site answers for, and the logins that it allows.
+pub fn answered_for(page: &mut Page, exemption: &Exemption) {
+    page.field(if exemption.assumed { "assumed" } else { "exempted" }, &exemption.what);
+    page.field("by", &servers::owner(exemption));
+    for login in &exemption.logins {
+        page.field("allows", login);
+    }
 }
 
 /// Every way in, weakest first.
@@ -50,7 +64,11 @@ pub fn paths(servers: &[Paths], style: Style) -> String {
         }
         for path in &server.paths {
             page.gap();
-            let certain = if path.uncertain { ", uncertain" } else { "" };
+            let certain = match path.standing {
+                _ if path.uncertain => ", uncertain",
+                Standing::Exempt => ", exempted by the site",
+                Standing::Enough | Standing::Short | Standing::Unknown => "",
+            };
             page.hang(
                 &[("  ", Tone::Plain), (&path.methods.join(","), Tone::Strong)],
                 4,

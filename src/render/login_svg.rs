@@ -1,11 +1,12 @@
 //! The ways into each server as a picture: one row a way, weakest first, from the client on the left past each method to
-//! what it has proved on the right. Red falls short of policy, green does not, amber could not be told.
+//! what it has proved on the right. Red falls short of policy, green does not, violet is allowed because the site answers for
+//! it, amber could not be told.
 //!
 //! Plain SVG 1.1 without scripts, fonts or anything from elsewhere: it may stand in a report that is mailed.
 
 use std::fmt::Write as _;
 
-use crate::checks::connection::{Path, Paths};
+use crate::checks::connection::{Path, Paths, Standing};
 use crate::policy::{FactorCount, LoginPolicy};
 
 /// One drawing of all servers, each with a heading.
@@ -45,22 +46,23 @@ struct Canvas {
     y: u32,
 }
 
-/// What a way comes to.
-#[derive(Clone, Copy)]
-enum Result {
-    Enough,
-    Short,
-    Unknown,
+/// Of the line, and of the area.
+const fn colours(standing: Standing) -> (&'static str, &'static str) {
+    match standing {
+        Standing::Enough => ("#1b7f3b", "#e6f4ea"),
+        Standing::Exempt => ("#5b4b8a", "#eeeaf7"),
+        Standing::Short => ("#b3261e", "#fce8e6"),
+        Standing::Unknown => ("#9a6700", "#fff4d6"),
+    }
 }
 
-impl Result {
-    /// Of the line, and of the area.
-    const fn colours(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Enough => ("#1b7f3b", "#e6f4ea"),
-            Self::Short => ("#b3261e", "#fce8e6"),
-            Self::Unknown => ("#9a6700", "#fff4d6"),
-        }
+/// What it means.
+const fn meaning(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Enough => "enough",
+        Standing::Exempt => "exempted by the site",
+        Standing::Short => "falls short",
+        Standing::Unknown => "could not be told",
     }
 }
 
@@ -75,20 +77,23 @@ impl Canvas {
         };
         let ways = server.paths.len();
         let noun = if ways == 1 { "way" } else { "ways" };
-        let note = format!("{ways} {noun} in, weakest first; policy demands {} {counted}", policy.factors);
+        let note = format!("{ways} {noun} in, weakest first; policy demands {} {counted}", server.demanded);
         self.text(MARGIN, self.y, "fill=\"#57606a\"", &note);
         self.legend();
         self.y += 18;
         for path in server.paths.iter().take(MOST_WAYS) {
-            self.way(path, policy, counted);
+            self.way(path, policy, server.demanded, counted);
         }
         if ways > MOST_WAYS {
             self.y += 20;
             self.text(MARGIN, self.y, "fill=\"#57606a\"", &format!("{} more ways are not drawn", ways - MOST_WAYS));
         }
         for reason in &server.unknowns {
-            self.y += 22;
-            self.text(MARGIN, self.y, "fill=\"#9a6700\"", &cut(&format!("unknown: {reason}"), WIDTH - 2 * MARGIN));
+            self.y += 5;
+            for line in wrapped(&format!("unknown: {reason}"), WIDTH - 2 * MARGIN, 3) {
+                self.y += LINE;
+                self.text(MARGIN, self.y, "fill=\"#9a6700\"", &line);
+            }
         }
         self.y += 16;
     }
@@ -97,44 +102,35 @@ impl Canvas {
     fn legend(&mut self) {
         self.y += 24;
         let mut x = MARGIN;
-        let meanings = [
-            (Result::Short, "falls short of policy"),
-            (Result::Enough, "enough"),
-            (Result::Unknown, "could not be told"),
-        ];
-        for (result, meaning) in meanings {
-            let (stroke, fill) = result.colours();
+        for standing in [Standing::Short, Standing::Enough, Standing::Exempt, Standing::Unknown] {
+            let ((stroke, fill), meaning) = (colours(standing), meaning(standing));
             let _ = writeln!(
                 self.body,
                 "<rect x=\"{x}\" y=\"{}\" width=\"14\" height=\"14\" rx=\"3\" fill=\"{fill}\" stroke=\"{stroke}\"/>",
                 self.y - 12
             );
             self.text(x + 21, self.y, "fill=\"#57606a\"", meaning);
-            x += 21 + wide(meaning) + 18;
+            x += 21 + wide(meaning) * 7 / 9 + 24;
         }
-        let bold = format!("font-weight=\"bold\" fill=\"{}\"", Result::Short.colours().0);
+        let bold = format!("font-weight=\"bold\" fill=\"{}\"", colours(Standing::Short).0);
         self.text(x, self.y, &bold, SLIP);
         self.text(x + 18, self.y, "fill=\"#57606a\"", "where a way slips by what others are asked for");
     }
 
-    fn way(&mut self, path: &Path, policy: &LoginPolicy, counted: &str) {
+    fn way(&mut self, path: &Path, policy: &LoginPolicy, demanded: u32, counted: &str) {
         let count = match policy.count {
             FactorCount::Authenticators => path.authenticators,
             FactorCount::Categories => path.categories,
         };
-        let enough = u32::try_from(count).is_ok_and(|count| count >= policy.factors);
-        let result = match (path.uncertain, enough) {
-            (_, true) => Result::Enough,
-            (true, false) => Result::Unknown,
-            (false, false) => Result::Short,
-        };
-        let (stroke, fill) = result.colours();
-        let who = wrapped(&path.region, CHAIN - MARGIN - 44);
+        let (stroke, fill) = colours(path.standing);
+        let who = wrapped(&path.region, CHAIN - MARGIN - 44, 12);
         // A step that was passed over decides nothing.
         let mut decided: Vec<&String> = path.decided_by.iter().filter(|line| !line.ends_with(": ignored")).collect();
         // What others are asked for is decided before the account stack, which only restricts.
         decided.sort_by_key(|line| restricts(line));
-        let lines = decided.len().min(MOST_LINES) + usize::from(decided.len() > MOST_LINES);
+        // The place of a note about one more line is as well the line's.
+        let shown = if decided.len() == MOST_LINES + 1 { decided.len() } else { decided.len().min(MOST_LINES) };
+        let lines = shown + usize::from(decided.len() > shown);
         let lines = u32::try_from(lines.max(1)).unwrap_or(1);
         let height = (BOX + 26 + lines * LINE + 20).max(u32::try_from(who.len()).unwrap_or(1) * LINE + 24);
         let (top, middle) = (self.y, self.y + 12 + BOX / 2);
@@ -155,31 +151,29 @@ impl Canvas {
             x += width + 38;
         }
         self.arrow(x - 34, (RESULT - 8).max(x - 4), middle, stroke);
-        let verdict = match result {
-            Result::Enough => "enough",
-            Result::Short => "falls short",
-            Result::Unknown => "could not be told",
-        };
         let bold = format!("font-weight=\"bold\" fill=\"{stroke}\"");
-        self.text(RESULT, middle - 4, &bold, &format!("{count} of {} {counted}", policy.factors));
-        self.text(RESULT, middle + 14, &bold, verdict);
+        let more = u32::try_from(count).map_or(true, |count| count > demanded);
+        let result = if more { format!("{count} {counted}") } else { format!("{count} of {demanded} {counted}") };
+        self.text(RESULT, middle - 4, &bold, &result);
+        let lacks_key = path.standing == Standing::Short && u32::try_from(count).is_ok_and(|count| count >= demanded);
+        self.text(RESULT, middle + 14, &bold, if lacks_key { "a key is demanded" } else { meaning(path.standing) });
         // What was proved stands under the chain, and under that what decided it.
         let mut y = middle + BOX / 2 + 18;
         let proved = if path.factors.is_empty() { "nothing at all".to_owned() } else { path.factors.join(" + ") };
         self.text(CHAIN, y, &bold, &cut(&format!("proves {proved}"), WIDTH - CHAIN - MARGIN - 8));
-        for line in decided.iter().take(MOST_LINES) {
+        for line in decided.iter().take(shown) {
             y += LINE;
-            let line = shortened(&line.replace("\\x09", " "));
-            if matches!(result, Result::Short) && slips(&line) {
+            let line = shortened(&plain(line));
+            if path.standing == Standing::Short && slips(&line) {
                 self.text(CHAIN - 18, y, &bold, SLIP);
                 self.text(CHAIN, y, &format!("{SMALL_FONT} {bold}"), &line);
             } else {
                 self.text(CHAIN, y, &format!("{SMALL_FONT} fill=\"#57606a\""), &line);
             }
         }
-        if decided.len() > MOST_LINES {
+        if decided.len() > shown {
             y += LINE;
-            let more = format!("and {} more lines", decided.len() - MOST_LINES);
+            let more = format!("and {} more lines", decided.len() - shown);
             self.text(CHAIN, y, &format!("{SMALL_FONT} fill=\"#57606a\""), &more);
         }
         self.y = top + height + 14;
@@ -231,6 +225,11 @@ fn text(line: &str) -> &str {
     line.split_once(": `").map_or("", |(_, text)| text)
 }
 
+/// A deciding line with one blank for any number of them, and for tabs.
+fn plain(line: &str) -> String {
+    line.replace("\\x09", " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A deciding line in small print as far as it fits, what happens there kept.
 fn shortened(line: &str) -> String {
     const FITS: usize = 120;
@@ -260,11 +259,11 @@ fn cut(text: &str, width: u32) -> String {
     text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// The text in lines that fit, cut at blanks; six at most.
-fn wrapped(text: &str, width: u32) -> Vec<String> {
+/// The text in lines that fit, cut at blanks; as many as `most`.
+fn wrapped(text: &str, width: u32, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = vec![String::new()];
     for word in text.split_whitespace() {
-        let full = lines.len() == 6;
+        let full = lines.len() == most;
         match lines.last_mut() {
             Some(line) if line.is_empty() || wide(line) + LETTER + wide(word) <= width => {
                 if !line.is_empty() {
@@ -311,10 +310,11 @@ mod tests {
             authenticators: 1,
             categories: 1,
             uncertain: false,
+            standing: Standing::Short,
             region: "account `<script>&`, from anywhere".to_owned(),
             decided_by: vec!["a".repeat(400)],
         };
-        let server = Paths { server: "sshd".to_owned(), paths: vec![path], unknowns: Vec::new() };
+        let server = Paths { server: "sshd".to_owned(), demanded: 2, paths: vec![path], unknowns: Vec::new() };
         let drawn = paths(&[server], &LoginPolicy::default());
         assert!(drawn.contains("&lt;script&gt;&amp;") && !drawn.contains("<script>"), "{drawn}");
         assert!(drawn.contains("1 of 2 authenticators") && drawn.contains("falls short") && drawn.contains('…'));

@@ -13,8 +13,8 @@ use sshproof::login::pam::{Account, Files, Seen};
 use sshproof::login::prove::{Server, World};
 use sshproof::login::simple::{self, Demand};
 use sshproof::login::tree::{Names, Texts, Tree};
-use sshproof::model::{FileKind, Meta, RootedPath};
-use sshproof::policy::{FactorCount, LoginPolicy};
+use sshproof::model::{FileKind, Meta, RootedPath, Timestamp};
+use sshproof::policy::{FactorCount, LoginPolicy, Policy};
 
 /// A scenario, read.
 #[derive(Clone)]
@@ -79,9 +79,14 @@ impl Case {
         World { tree: &self.root, accounts: &self.accounts, directories: &self.expected.directories }
     }
 
-    /// What policy demands.
+    /// What policy demands, on the day of the case.
     pub fn policy(&self) -> LoginPolicy {
-        LoginPolicy { factors: 2, count: self.expected.count }
+        let text = &self.expected.policy;
+        let read = Policy::parse(PathBuf::from(format!("{}/case.toml", self.name)), text);
+        let mut policy =
+            read.unwrap_or_else(|problem| panic!("{problem}")).login.at(Timestamp::parse(TODAY).unwrap()).0;
+        policy.count = self.expected.count;
+        policy
     }
 }
 
@@ -91,7 +96,7 @@ impl Case {
 pub struct Expected {
     /// What it is about, for readers.
     pub about: String,
-    /// `proved`, `refuted` or `unknown`.
+    /// `proved`, `proved-with-exemptions`, `refuted` or `unknown`.
     pub proof: String,
     /// Which implementation: `openssh`, or one that has only a command line, `dropbear` or `tinysshd`.
     pub server: String,
@@ -115,6 +120,10 @@ pub struct Expected {
     pub directories: Vec<String>,
     /// What policy counts.
     pub count: FactorCount,
+    /// The policy, `sshproof.toml`; the default where empty.
+    pub policy: String,
+    /// Parts of the sentences about logins that are allowed because the site answers for them, in order.
+    pub exempt: Vec<String>,
     /// Whether nobody can log in at all.
     pub closed: bool,
     /// Fewest authenticators.
@@ -152,6 +161,8 @@ impl Default for Expected {
             missing: Vec::new(),
             directories: Vec::new(),
             count: FactorCount::Authenticators,
+            policy: String::new(),
+            exempt: Vec::new(),
             closed: false,
             authenticators: None,
             methods: String::new(),
@@ -166,6 +177,9 @@ impl Default for Expected {
         }
     }
 }
+
+/// The day of every case: exemptions of its policy may have ended by then.
+const TODAY: &str = "2026-11-22";
 
 /// Every file of a directory by its path within the root.
 fn tree(dir: &Path) -> BTreeMap<RootedPath, Vec<u8>> {

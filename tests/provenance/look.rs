@@ -37,6 +37,7 @@ fn read(root: &Root, path: &RootedPath) -> FileFacts {
         digests: Vec::new(),
         elf: None,
         text: None,
+        keys: None,
         entries: None,
         hits: None,
         problem: None,

@@ -61,6 +61,11 @@ impl Addresses {
         }
     }
 
+    /// Tells the addresses of `range` from the others.
+    pub fn range(&mut self, range: Range) {
+        self.nets.insert(range);
+    }
+
     fn glob(&mut self, glob: &[u8]) {
         if glob.iter().all(|byte| *byte == b'*') && !glob.is_empty() {
             return;
@@ -130,7 +135,7 @@ impl Addresses {
 }
 
 /// `::ffff:0:0/96`: no connection comes from there.
-const MAPPED: (u128, u128) = (0xffff_0000_0000, 0xffff_ffff_ffff);
+pub(in crate::login) const MAPPED: (u128, u128) = (0xffff_0000_0000, 0xffff_ffff_ffff);
 
 /// 203.0.113.9, of the block for documentation (RFC 5737).
 const DOCUMENTATION_V4: u32 = 0xcb00_7109;

@@ -13,6 +13,19 @@ codes! { LOGIN;
         "Close the way in as `fix` proposes, or demand a second method with AuthenticationMethods and see that each method \
          of the list asks for a factor of its own.";
         ["sshd_config(5), AuthenticationMethods", "pam.conf(5)", "NIST SP 800-63B-4, section 2"]
+    LOGIN_EXEMPTED_PATH = "login/exempted-path", Exposure, Informational;
+        "a login path asks for less, and the site answers for it";
+        "Policy declares an exemption for these logins, or an assumption about what the host cannot see (certificates given after \
+         a login elsewhere, tickets, the servers of another zone). The proof is then `proved-with-exemptions`, never `proved`. The \
+         finding names who can log in from where with what, and who answers for it until when; from that day on it counts as any \
+         other login path.";
+        "Nothing, if the exemption is meant. Otherwise remove it from sshproof.toml and close the way in.";
+        ["sshproof.toml, [[login.exemption]] and [[login.assumption]]", "NIST SP 800-63B-4, section 2"]
+    LOGIN_EXEMPTION_ENDED = "login/exemption-ended", Hygiene, Informational;
+        "an exemption or assumption of the policy has ended";
+        "Its day has passed, so it was not applied. Login paths that rested on it are reported as any other.";
+        "Remove it from sshproof.toml, or let its owner set another day.";
+        ["sshproof.toml, [[login.exemption]] and [[login.assumption]]"]
     LOGIN_DEAD_MATCH_BLOCK = "login/dead-match-block", Hygiene, Low;
         "a Match block can never apply";
         "The criteria of this block exclude every connection: a list of negated patterns only matches nothing \

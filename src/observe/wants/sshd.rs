@@ -4,6 +4,7 @@
 use super::pam;
 use crate::facts::{Look, Role, RootFacts, ServerFacts, Want};
 use crate::formats::program::Implementation;
+use crate::formats::sshd_config::Body;
 use crate::login::authority;
 use crate::login::methods::METHOD_FILES;
 use crate::login::sshd::Unasked;
@@ -33,6 +34,7 @@ pub fn wants(root: &RootFacts) -> Vec<Want> {
         }));
         wants.extend(parts(&config));
         wants.extend(keys(root, &config));
+        wants.extend(authorities(&config));
     }
     if !wants.is_empty() {
         let inode = |path| Want { path, role: Role::Probe, look: Look::Inode };
@@ -57,6 +59,17 @@ fn keys(root: &RootFacts, config: &Config) -> Vec<Want> {
         .filter(|path| near(path) && path.components().any(|part| part == b".ssh"))
         .map(|path| Want { path, role: Role::Probe, look: Look::Redacted })
         .collect()
+}
+
+/// The keys of the authorities whose certificates log in, wherever a line names them.
+fn authorities(config: &Config) -> Vec<Want> {
+    let lines = config.files.iter().flat_map(|file| &file.lines).chain(&config.options);
+    let named = lines.filter_map(|line| match &line.body {
+        Body::Setting { keyword, words, .. } if keyword.name == "trustedusercakeys" => words.first(),
+        _ => None,
+    });
+    let paths = named.filter(|name| name.starts_with(b"/")).filter_map(RootedPath::new);
+    paths.map(|path| Want { path, role: Role::Probe, look: Look::PublicKeys }).collect()
 }
 
 /// The programs that serve one connection, where configuration names others than those compiled in (sshd_config(5),

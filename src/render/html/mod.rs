@@ -130,6 +130,9 @@ fn chains(out: &mut String, report: &Report) {
         ));
         for login in report.login.iter().filter(|login| login.server == server.label) {
             out.push_str(&format!("<p><strong>logins</strong> {}</p>\n", prose(&servers::proof(login))));
+            for exemption in &login.exemptions {
+                out.push_str(&format!("<p>{}</p>\n", prose(&servers::answered_for(exemption))));
+            }
         }
         out.push_str("</article>\n");
     }

@@ -54,10 +54,12 @@ pub const fn alarm_noun(class: Class) -> (&'static str, &'static str) {
 }
 
 /// What may be said when a class passes; nothing for what goes without saying.
-pub const fn good_news(class: Class) -> Option<&'static str> {
+pub fn good_news(report: &Report, class: Class) -> Option<&'static str> {
+    let answered_for = || report.login.iter().any(|login| login.proof == Proof::ProvedWithExemptions);
     match class {
         Class::Compromise => Some("no trace of a known backdoor"),
         Class::Integrity => Some("the SSH server is as its packages record it"),
+        Class::Exposure if answered_for() => Some("every way in needs what policy demands, or the site answers for it"),
         Class::Exposure => Some("every way in needs the factors that policy demands"),
         Class::Hygiene | Class::Coverage => None,
     }
@@ -146,7 +148,7 @@ fn exposure(report: &Report) -> Vec<String> {
     }
     match of(Proof::ProvedWithExemptions) {
         0 => {}
-        n => parts.push(format!("with exemptions that the site declared for {}", servers(n))),
+        n => parts.push(format!("with exemptions or assumptions that the site answers for: {}", servers(n))),
     }
     match of(Proof::Refuted) {
         0 => {}

@@ -77,7 +77,7 @@ pub(super) fn reason(report: &Report) -> String {
             let said: Vec<_> = Class::ALL
                 .into_iter()
                 .filter(|class| report.classes.get(class) == Some(&Verdict::Pass))
-                .filter_map(classes::good_news)
+                .filter_map(|class| classes::good_news(report, class))
                 .collect();
             if said.is_empty() { "nothing is wrong with what was examined".to_owned() } else { said.join(", ") }
         }

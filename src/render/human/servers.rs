@@ -1,7 +1,7 @@
 //! One line for each server: from the record of its executable down to the processes that run it.
 
 use super::{Page, Tone, count};
-use crate::model::report::{Login, Proof, Report, Server};
+use crate::model::report::{Exemption, Login, Proof, Report, Server};
 use crate::render::chain;
 
 /// Column of the text beside a label.
@@ -19,6 +19,9 @@ pub fn write(page: &mut Page, report: &Report) {
         page.hang(&[("    chain", Tone::Faint)], TEXT, &links.join(" → "));
         for login in report.login.iter().filter(|login| login.server == server.label) {
             page.hang(&[("    logins", Tone::Faint)], TEXT, &proof(login));
+            for exemption in &login.exemptions {
+                page.hang(&[("", Tone::Faint)], TEXT, &answered_for(exemption));
+            }
         }
     }
     let assumptions = assumptions(report);
@@ -53,6 +56,18 @@ pub fn about(server: &Server) -> String {
     parts.join(" · ")
 }
 
+/// What the site answers for, in one line.
+pub fn answered_for(exemption: &Exemption) -> String {
+    let kind = if exemption.assumed { "assumed" } else { "exempted" };
+    format!("{kind}: {} · {}", exemption.what, owner(exemption))
+}
+
+/// Who answers for it, until when, and why.
+pub fn owner(exemption: &Exemption) -> String {
+    let day: String = exemption.expires.to_string().chars().take(10).collect();
+    format!("{} until {day}: {}", exemption.owner, exemption.reason)
+}
+
 /// The login proof in words.
 pub fn proof(login: &Login) -> String {
     let numbers = match (login.authenticators, login.categories) {
@@ -70,7 +85,7 @@ pub fn proof(login: &Login) -> String {
     };
     let word = match login.proof {
         Proof::Proved => "proved: every way in needs what policy demands",
-        Proof::ProvedWithExemptions => "proved, except for exemptions that the site declared",
+        Proof::ProvedWithExemptions => "proved, but for what the site answers for",
         Proof::Refuted => "REFUTED: there is a way in that needs less than policy demands",
         Proof::Unknown => "UNDECIDED: something on the way could not be read or is not modelled",
     };

@@ -3,10 +3,15 @@
 //! Without a file the defaults hold: two authenticators for every server that listens beyond loopback, and the strongest
 //! provenance that the host's package system offers.
 
+pub mod login;
+pub mod region;
+
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
+pub use self::login::{FactorCount, LoginPolicy, Zone};
 use crate::model::report::Trust;
 use crate::model::{Class, Code, Finding, RootedPath, Severity, Subject, Timestamp};
 
@@ -20,6 +25,9 @@ pub struct Policy {
     /// What logins must prove.
     #[serde(default)]
     pub login: LoginPolicy,
+    /// The parts of the site as they stand in the file; [`Policy::parse`] moves them to `login`, which needs them.
+    #[serde(default, rename = "zone")]
+    pub zones: BTreeMap<String, Zone>,
     /// Libraries that the site preloads on purpose (`/etc/ld.so.preload`).
     #[serde(default, alias = "declared_preloads")]
     pub declared_preloads: Vec<RootedPath>,
@@ -57,33 +65,6 @@ impl MinimumTrust {
             Self::VendorSigned => trust <= Trust::VendorSigned,
         }
     }
-}
-
-/// What a login must prove.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LoginPolicy {
-    /// How many factors.
-    pub factors: u32,
-    /// What is counted as one.
-    pub count: FactorCount,
-}
-
-impl Default for LoginPolicy {
-    fn default() -> Self {
-        Self { factors: 2, count: FactorCount::Authenticators }
-    }
-}
-
-/// What counts as a factor (NIST SP 800-63B counts categories; many sites call key plus TOTP two factors).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FactorCount {
-    /// Independent authenticators: a key and a one-time password are two.
-    #[default]
-    Authenticators,
-    /// Categories (knowledge, possession, inherence): a key and a one-time password are both possession, hence one.
-    Categories,
 }
 
 /// A finding that somebody answers for. It is still reported, as informational, until the date.
@@ -124,12 +105,12 @@ impl Exception {
     }
 }
 
-/// The policy does not parse: where and why, as the TOML reader says it.
+/// The policy does not parse: where and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyProblem {
     /// The file.
     pub path: PathBuf,
-    /// With line, column and the line itself.
+    /// With line and column where there are any; one line.
     pub message: String,
 }
 
@@ -148,7 +129,10 @@ impl Policy {
     /// Unknown keys, wrong types, codes that do not exist, impossible numbers; with line and column.
     pub fn parse(path: PathBuf, text: &str) -> Result<Self, PolicyProblem> {
         let problem = |message: String| PolicyProblem { path: path.clone(), message };
-        let mut policy: Self = toml::from_str(text).map_err(|error| problem(error.to_string()))?;
+        let mut policy: Self = toml::from_str(text).map_err(|error| {
+            let place = error.span().map(|span| placed(text, span.start, error.message()));
+            problem(place.unwrap_or_else(|| error.message().to_owned()))
+        })?;
         for exception in &policy.exceptions {
             if !exception.code.starts_with("backdoor/") && !Code::all().any(|info| info.id == exception.code) {
                 return Err(problem(format!(
@@ -157,12 +141,21 @@ impl Policy {
                 )));
             }
         }
-        if policy.login.factors == 0 || policy.login.factors > 4 {
-            return Err(problem(format!("login.factors = {}: must be 1 to 4", policy.login.factors)));
+        policy.login.zones = std::mem::take(&mut policy.zones);
+        if let Some((at, mistake)) = policy.login.mistake() {
+            return Err(problem(at.map_or_else(|| mistake.clone(), |at| placed(text, at, &mistake))));
         }
         policy.source = Some(path);
         Ok(policy)
     }
+}
+
+/// A mistake with its place, in one line: whoever prints it escapes line ends.
+fn placed(text: &str, at: usize, mistake: &str) -> String {
+    let before = text.get(..at).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|character| *character != '\n').count() + 1;
+    format!("line {line}, column {column}: {}", mistake.replace('\n', " "))
 }
 
 #[cfg(test)]
@@ -189,6 +182,81 @@ mod tests {
         );
         assert!(parse("[login]\nfactors = 9\n").is_err());
         assert!(parse("[[exception]]\ncode='no/such'\nowner='a'\nreason='b'\nexpires='2027-01-01'").is_err());
+    }
+
+    #[test]
+    fn mistakes_about_logins_are_named_with_their_place() {
+        let check = |text: &str, line: usize, expected: &str| {
+            let message = parse(text).unwrap_err().to_string();
+            assert!(message.contains(&format!("line {line},")) && message.contains(expected), "{text}\n{message}");
+        };
+        let tail = "owner = 'a'\nreason = 'b'\nexpires = '2027-01-01'\n";
+        let exemption = |what: &str| format!("# first\n[[login.exemption]]\n{what}\n{tail}");
+        check(&exemption(""), 2, "an exemption of everybody");
+        check(&exemption("users = ['!root']"), 2, "`!root` is no name");
+        check(&exemption("addresses = ['10.0.0.1/8']"), 3, "mask that does not fit");
+        check(&exemption("addresses = ['10.*']"), 3, "`10.*` is no address");
+        check(&exemption("zone = 'nowhere'"), 3, "there is no [zone.nowhere]");
+        check(&exemption("when = ['sometimes']"), 3, "fail-open");
+        check(&exemption("users = ['a']\nfactor = 1"), 4, "factor");
+        check("[[login.exemption]]\nusers = ['a']\nowner = ' '\nreason = 'b'\nexpires = '2027-01-01'\n", 1, "`owner`");
+        check("[[login.exemption]]\nusers = ['a']\nowner = 'a'\nreason = 'b'\n", 1, "expires");
+        check("[[login.exemption]]\nusers = ['a']\nowner = 'a'\nreason = 'b'\nexpires = 'soon'\n", 5, "soon");
+        check("[[login.phishing-resistant]]\nkeys = 'hardware'\n", 1, "for whom?");
+        check("[zone.lab]\nfactors = 'some'\n", 2, "\"inherited\"");
+        check("[zone.lab]\nnetwork = []\n", 2, "network");
+        check("[login]\nzone = 'lab'\n", 2, "there is no [zone.lab]");
+        let assumption = |what: &str| format!("[[login.assumption]]\n{what}\n{tail}");
+        check(&assumption("certificates = ['SHA256:x']\nprove = ['knowledge']"), 1, "no fingerprint");
+        check(&assumption("tickets = true"), 1, "`prove` must say");
+        check(&assumption("tickets = true\nzone = 'lab'"), 1, "about one thing");
+        check(&assumption("zone = 'lab'\nprove = ['knowledge']"), 1, "as a whole");
+        check(&assumption("zone = 'lab'"), 2, "there is no [zone.lab]");
+        check(&assumption("zone = 'internet'"), 1, "nobody proves himself");
+        let whole = |text: &str, expected: &str| {
+            let message = parse(text).unwrap_err().to_string();
+            assert!(message.contains("sshproof.toml") && message.contains(expected), "{message}");
+        };
+        whole("[zone.internet]\nfactors = 'inherited'\n", "[zone.internet] factors");
+        whole(
+            "[zone.a]\nnetworks = ['10.0.0.0/8']\n[zone.b]\nnetworks = ['10.0.0.0/8']\n",
+            "in [zone.a] and in [zone.b]",
+        );
+    }
+
+    #[test]
+    fn an_address_stands_in_the_zone_of_the_narrowest_network() {
+        let policy = parse(
+            "[zone.site]\nnetworks = ['10.0.0.0/8', '2001:db8::/32']\n[zone.compute]\nnetworks = ['10.2.0.0/16']\n",
+        );
+        let login = policy.unwrap().login;
+        let check = |address: &str, expected: &str| {
+            let address = address.parse().unwrap();
+            assert_eq!(login.zone_of(crate::formats::sshd_config::address::Range::one(address)), expected);
+        };
+        check("10.2.3.4", "compute");
+        check("10.3.3.4", "site");
+        check("2001:db8::1", "site");
+        check("192.0.2.1", "internet");
+        let server = |listens: &[&str]| {
+            let listens: Vec<std::net::IpAddr> = listens.iter().map(|address| address.parse().unwrap()).collect();
+            login.zone_of_server(listens.into_iter()).map(str::to_owned)
+        };
+        assert_eq!(server(&["10.2.0.1", "127.0.0.1"]).as_deref(), Some("compute"));
+        assert_eq!(server(&["10.2.0.1", "10.3.0.1"]), None);
+        assert_eq!(server(&["10.2.0.1", "0.0.0.0"]), None);
+        assert_eq!(server(&["192.0.2.1"]), None);
+    }
+
+    #[test]
+    fn what_has_ended_is_told_and_not_applied() {
+        let text = "[[login.exemption]]\nusers = ['a']\nowner = 'ops'\nreason = 'b'\nexpires = '2027-01-01'\n";
+        let login = parse(text).unwrap().login;
+        let at = |day: &str| login.at(Timestamp::parse(day).unwrap());
+        assert_eq!(at("2027-01-01"), (login.clone(), Vec::new()));
+        let (after, ended) = at("2027-01-02");
+        assert!(after.exemptions.is_empty() && !login.exemptions.is_empty());
+        assert_eq!(ended, ["the exemption of account `a`: answered for by ops until 2027-01-01"]);
     }
 
     #[test]

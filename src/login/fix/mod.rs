@@ -1,10 +1,15 @@
 //! The smallest edit that closes a way in: candidates in order of size, each tried by the same prover.
 
-use super::explain;
+mod candidates;
+mod pam_lines;
+
+use candidates::candidates;
+
 use super::explore::KnownStacks;
 use super::pam::{Files, Seen};
 use super::prove::{self, Outcome, Server, Violation, World};
 use super::sshd::{Config, Origin};
+use super::standing::{Shortfall, Standing};
 use super::tree::{Names, Tree};
 use crate::model::report::Proof;
 use crate::model::text::escape;
@@ -65,7 +70,10 @@ impl<'a> Search<'a> {
         let mut closes = None;
         for edit in candidates(violation, self.server, self.config, self.world.tree) {
             let Some(after) = self.after(&edit) else { continue };
-            if after.proof == Proof::Proved && !after.closed {
+            if !self.is_of_sshd(&edit) && !leaves_open(violation, &after) {
+                continue;
+            }
+            if matches!(after.proof, Proof::Proved | Proof::ProvedWithExemptions) && !after.closed {
                 return format!("{edit}  (proved with this line)");
             }
             if closes.is_none() && after.refusals.is_empty() && is_gone(violation, &after) && !after.closed {
@@ -74,12 +82,39 @@ impl<'a> Search<'a> {
         }
         match closes {
             Some(edit) => format!("{edit}  (closes this way in; what else is reported stays)"),
-            None => {
-                "no single line was found that closes it: demand a second method with AuthenticationMethods and see \
-                     that each method of the list asks for a factor of its own"
-                    .to_owned()
+            None => format!("no single line was found that closes it: {}", self.advice(violation)),
+        }
+    }
+
+    /// What to do where no single edit does it.
+    fn advice(&self, violation: &Violation) -> String {
+        let option = violation.origins.iter().find_map(|(_, origin)| match origin {
+            Origin::Option(number) => self.server.options.get(*number),
+            Origin::Default | Origin::Line { .. } => None,
+        });
+        if let Some(option) = option {
+            return format!("take `-o {}` off the command that starts sshd", escape(option));
+        }
+        match &violation.standing {
+            Standing::Short(Shortfall { resistance: Some((_, true)), .. }) => {
+                "accept security keys only, with `PubkeyAcceptedAlgorithms \
+                 sk-ssh-ed25519@openssh.com,sk-ecdsa-sha2-nistp256@openssh.com` and `publickey` in every list of \
+                 AuthenticationMethods"
+            }
+            Standing::Short(Shortfall { resistance: Some(_), .. }) => {
+                "see that every list of AuthenticationMethods that holds for them asks for `publickey`"
+            }
+            _ => {
+                "demand a second method with AuthenticationMethods and see that each method of the list asks for a \
+                 factor of its own"
             }
         }
+        .to_owned()
+    }
+
+    /// Whether it edits a file of sshd's own.
+    fn is_of_sshd(&self, edit: &Edit) -> bool {
+        self.config.files.iter().any(|file| file.path == edit.path)
     }
 
     /// What can be shown with the edit made; `None` where the file is not known.
@@ -90,7 +125,7 @@ impl<'a> Search<'a> {
         let after = Edited::new(self.world.tree, edit).and_then(|tree| {
             let world = World { tree: &tree, ..self.world };
             let config = prove::config(self.server, world)?;
-            let own = self.config.files.iter().any(|file| file.path == edit.path);
+            let own = self.is_of_sshd(edit);
             let mut fresh = KnownStacks::new();
             let stacks = if own { &mut self.stacks } else { &mut fresh };
             Some(Rc::new(prove::prove_with(self.server, Some(&config), world, self.policy, stacks)))
@@ -100,6 +135,11 @@ impl<'a> Search<'a> {
     }
 }
 
+/// Whether the methods let anybody in any more: a stack that nobody can pass closes every way.
+fn leaves_open(violation: &Violation, after: &Outcome) -> bool {
+    after.paths.iter().any(|path| path.way.methods == violation.way.methods)
+}
+
 /// Whether the way, as seen by its witness, no longer falls short.
 fn is_gone(violation: &Violation, after: &Outcome) -> bool {
     !after.violations.iter().any(|other| {
@@ -107,104 +147,6 @@ fn is_gone(violation: &Violation, after: &Outcome) -> bool {
             && other.way.evidence.atoms == violation.way.evidence.atoms
             && other.users.contains(&violation.witness.user)
     })
-}
-
-/// Lists that ask for two authenticators with what distributions ship, most usual first.
-const LISTS: [&str; 2] = ["publickey,keyboard-interactive", "publickey,password"];
-
-fn candidates(violation: &Violation, server: &Server, config: &Config, tree: &dyn Tree) -> Vec<Edit> {
-    let mut edits = Vec::new();
-    let methods = violation.origins.iter().find(|(keyword, _)| *keyword == "authenticationmethods");
-    let methods = methods.map_or(Origin::Default, |(_, origin)| *origin);
-    // A list that a line sets: without the line, or with a better one.
-    if let Some((Some(path), line)) = config.line(methods) {
-        let edit = |change| Edit { path: path.clone(), line: line.number, change };
-        if explain::enclosing(config, methods).is_some() {
-            edits.push(edit(Change::Delete));
-        }
-        edits.extend(LISTS.map(|list| edit(Change::Replace(format!("AuthenticationMethods {list}")))));
-    }
-    // A stack that another file's `sufficient` ends early, and a module that lets those pass who are not enrolled.
-    for step in &violation.way.evidence.trace {
-        let text = step.text.as_ref();
-        let edit = |text: String| Edit { path: step.path.clone(), line: step.line, change: Change::Replace(text) };
-        if let Some(target) =
-            text.strip_prefix("@include ").map(str::trim).filter(|target| target.starts_with("common-auth"))
-        {
-            edits.push(edit(format!("auth substack {target}")));
-        }
-        let words: Vec<&str> = text.split_whitespace().collect();
-        if words.get(1) == Some(&"include") {
-            let replaced: Vec<&str> =
-                words.iter().map(|word| if *word == "include" { "substack" } else { word }).collect();
-            edits.push(edit(replaced.join(" ")));
-        }
-        if words.contains(&"nullok") {
-            let kept: Vec<&str> = words.iter().copied().filter(|word| *word != "nullok").collect();
-            edits.push(edit(kept.join(" ")));
-        }
-    }
-    for name in includes(violation, tree) {
-        edits.push(name);
-    }
-    // A Match line of nothing but negations that was meant to hold for everybody else.
-    for dead in config
-        .files
-        .iter()
-        .enumerate()
-        .flat_map(|(file, source)| source.lines.iter().enumerate().map(move |(line, text)| (file, line, text)))
-    {
-        let (file, _, line) = dead;
-        let text = escape(&line.text);
-        if let crate::formats::sshd_config::Body::Match(criteria) = &line.body
-            && criteria.0.iter().any(crate::formats::sshd_config::Criterion::is_void)
-            && let Some((before, after)) = text.split_once('!')
-            && let Some(source) = config.files.get(file)
-        {
-            let change = Change::Replace(format!("{before}*,!{after}"));
-            edits.push(Edit { path: source.path.clone(), line: line.number, change });
-        }
-    }
-    // No list at all: one for everybody, first in the main file.
-    if methods == Origin::Default {
-        for list in LISTS {
-            let lines = vec![format!("AuthenticationMethods {list}")];
-            edits.push(Edit { path: server.config.clone(), line: 1, change: Change::Insert(lines) });
-        }
-        let lines = vec![
-            format!("AuthenticationMethods {}", LISTS[0]),
-            "KbdInteractiveAuthentication yes".to_owned(),
-            "UsePAM yes".to_owned(),
-        ];
-        edits.push(Edit { path: server.config.clone(), line: 1, change: Change::Insert(lines) });
-    }
-    edits
-}
-
-/// `include` lines of the files on the way, each as `substack`.
-fn includes(violation: &Violation, tree: &dyn Tree) -> Vec<Edit> {
-    let mut edits = Vec::new();
-    let mut paths: Vec<&RootedPath> = violation.way.evidence.trace.iter().map(|step| &step.path).collect();
-    paths.sort();
-    paths.dedup();
-    let dirs = paths.iter().filter_map(|path| path.parent()).filter_map(|dir| dir.join(b"sshd"));
-    let mut files: Vec<RootedPath> = paths.iter().map(|path| (*path).clone()).chain(dirs).collect();
-    files.sort();
-    files.dedup();
-    for path in files {
-        let Seen::Text(text) = tree.text(&path) else { continue };
-        for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
-            let words: Vec<&str> = std::str::from_utf8(line).unwrap_or_default().split_whitespace().collect();
-            let replaced = match words.as_slice() {
-                ["auth", "include", target, ..] => format!("auth substack {target}"),
-                ["@include", target @ "common-auth", ..] => format!("auth substack {target}"),
-                _ => continue,
-            };
-            let line = u32::try_from(index + 1).unwrap_or(u32::MAX);
-            edits.push(Edit { path: path.clone(), line, change: Change::Replace(replaced) });
-        }
-    }
-    edits
 }
 
 impl std::fmt::Display for Edit {
@@ -248,6 +190,10 @@ impl<'a> Edited<'a> {
 impl Files for Edited<'_> {
     fn text(&self, path: &RootedPath) -> Seen<'_> {
         if *path == self.path { Seen::Text(&self.text) } else { self.base.text(path) }
+    }
+
+    fn public_keys(&self, path: &RootedPath) -> Seen<'_> {
+        if *path == self.path { Seen::Text(&self.text) } else { self.base.public_keys(path) }
     }
 
     fn inode(&self, path: &RootedPath) -> Result<Option<Meta>, String> {
