@@ -43,7 +43,7 @@ squashfs)
     ;;
 disk)
     # The programs on a disk of their own, whose blocks can be changed beneath them.
-    mke2fs -q -F -t ext4 -d "$root/usr/sbin" "$root/srv/programs.img" 96M
+    mke2fs -q -F -t ext4 -d "$root/usr/sbin" "$root/srv/programs.img" 96M > /dev/null
     mount --bind "$root" "$root"
     mount -o loop,ro "$root/srv/programs.img" "$root/usr/sbin"
     ;;
@@ -136,7 +136,9 @@ impl Host {
         let mut line = String::new();
         BufReader::new(unshare.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         if line != "ready\n" {
-            let mut said = String::new();
+            // It may have said something else and go on.
+            let _ = unshare.kill();
+            let mut said = line;
             unshare.stderr.as_mut().unwrap().read_to_string(&mut said).unwrap();
             panic!("the host did not boot: {said}");
         }
