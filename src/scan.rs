@@ -63,7 +63,11 @@ pub fn judge(facts: &Facts, wanted: &BTreeSet<Check>, knowledge: &Knowledge, pol
         verdict,
         classes,
         trust_floor: facts.roots.iter().filter_map(|root| checks::trust::floor(root, knowledge)).max(),
-        servers: facts.roots.iter().flat_map(|root| &root.servers).map(server).collect(),
+        servers: facts
+            .roots
+            .iter()
+            .flat_map(|root| root.servers.iter().map(|found| server(root, found, wanted.contains(&Check::Live))))
+            .collect(),
         files: facts.roots.iter().flat_map(|root| files(root, knowledge, &results)).collect(),
         login: proofs.into_iter().map(|proved| proved.entry).collect(),
         not_covered: limits::of(is_live(facts)).map(|limit| limit.what.to_owned()).collect(),
@@ -125,7 +129,7 @@ fn files(root: &RootFacts, knowledge: &Knowledge, results: &[CheckResult]) -> Ve
     files
 }
 
-fn server(server: &ServerFacts) -> report::Server {
+fn server(root: &RootFacts, server: &ServerFacts, judged: bool) -> report::Server {
     report::Server {
         label: server.label.clone(),
         binary: server.binary.clone(),
@@ -134,5 +138,6 @@ fn server(server: &ServerFacts) -> report::Server {
         sockets: server.sockets.iter().map(|s| std::net::SocketAddr::new(s.address, s.port).to_string()).collect(),
         pids: server.pids.clone(),
         user_server: server.user_server,
+        memory: checks::live::link::compared(root, server).filter(|_| judged),
     }
 }

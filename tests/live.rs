@@ -21,11 +21,13 @@ use common::program::program;
 
 fn main() -> ExitCode {
     let parts = &[Part::Packages, Part::Namespaces, Part::Program("cc")];
+    let disk = &[Part::Packages, Part::Namespaces, Part::Program("mke2fs")];
     mimic::run(vec![
         trial("code_in_memory_is_named", parts, code_in_memory_is_named),
         trial("a_deleted_library_is_foreign_still", parts, a_deleted_library_is_foreign_still),
         trial("a_tracer_is_named", parts, a_tracer_is_named),
         trial("the_same_bytes_again_are_no_trouble", parts, the_same_bytes_again_are_no_trouble),
+        trial("a_block_that_changes_beneath_a_mapped_file_is_named", disk, a_changed_block),
         trial("an_overlay_is_judged_by_content", parts, || judged_by_content(On::Overlay)),
         trial("a_root_in_memory_is_judged_by_content", parts, || judged_by_content(On::Tmpfs)),
     ])
@@ -110,6 +112,32 @@ fn a_tracer_is_named() {
     let _tracer = Tracer::start(&host, pid);
     let scan = host.scan(&[]);
     assert_eq!(scan.codes_about(pid), ["live/traced"], "{}", scan.troubles());
+}
+
+/// Everybody still reads and executes what the package delivered; the next boot will not.
+fn a_changed_block() {
+    let host = Host::boot_on(two_factor(), program(), On::Disk);
+    host.start_sshd(22, &[], &["/usr/sbin/sshd"]);
+    let clean = host.scan(&["--deep", "--facts-out", "/run/facts.json"]);
+    assert_eq!((clean.code, clean.verdict("live")), (0, "pass"), "{}", clean.troubles());
+    let facts: serde_json::Value = serde_json::from_str(&host.root().read("/run/facts.json")).unwrap();
+    let same = facts["roots"][0]["medium"]["same"].as_u64();
+    assert!(same > Some(20), "{}", facts["roots"][0]["medium"]);
+    // Another name for the same file, since the host has covered the directory.
+    let image = host.root().path().join("srv/programs.img");
+    let bytes = std::fs::read(&image).unwrap();
+    let marker = b"usage: sshd";
+    let place = bytes.windows(marker.len()).position(|window| window == marker).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(&image).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"U", place as u64).unwrap();
+    file.sync_all().unwrap();
+    let scan = host.scan(&["--deep"]);
+    assert_eq!(scan.accused("live"), ["live/cache-differs-from-medium /usr/sbin/sshd"], "{}", scan.troubles());
+    assert_eq!(scan.verdict("provenance"), "pass", "{}", scan.troubles());
+    // What is executed is what the package delivered: that is all that a scan without `--deep` asks.
+    let shallow = host.scan(&[]);
+    assert_eq!(shallow.verdict("live"), "pass", "{}", shallow.troubles());
+    assert!(shallow.report["not_covered"].to_string().contains("medium behind the page cache"));
 }
 
 /// What a package's reinstallation does: another inode, the same bytes.

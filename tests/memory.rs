@@ -19,6 +19,7 @@ use common::mimic::{self, Part, trial};
 use common::namespace::Host;
 use common::poke::Victim;
 use common::report::Scan;
+use common::root::Root;
 
 /// Where the kernel says which kind of perf event a uprobe is.
 const PMU: &str = "/sys/bus/event_source/devices/uprobe/type";
@@ -26,6 +27,7 @@ const PMU: &str = "/sys/bus/event_source/devices/uprobe/type";
 fn main() -> ExitCode {
     let parts = &[Part::Packages, Part::Namespaces];
     let compiled = &[Part::Packages, Part::Namespaces, Part::Program("cc"), Part::File(PMU)];
+    let optimised = &[Part::Packages, Part::Namespaces, Part::Program("cc"), Part::File(PMU), Part::Linux(6, 18)];
     let traced = &[Part::Packages, Part::Namespaces, Part::File("/sys/kernel/tracing")];
     mimic::run(vec![
         trial("a_changed_byte_of_code_is_named_and_so_is_one_put_back", parts, a_changed_byte_of_code),
@@ -33,8 +35,14 @@ fn main() -> ExitCode {
         trial("a_changed_vdso_is_named", parts, a_changed_vdso),
         trial("a_uprobe_of_tracefs_is_named_with_its_line", traced, a_uprobe_of_tracefs),
         trial("a_uprobe_of_perf_is_named_with_its_holder", compiled, a_uprobe_of_perf),
-        trial("one_of_two_hundred_processes_is_told_from_the_others", parts, one_of_two_hundred),
+        trial("a_uprobe_that_was_taken_out_is_told_by_the_page_it_leaves", compiled, a_uprobe_that_was_taken_out),
+        trial("an_optimised_uprobe_is_one", optimised, an_optimised_uprobe),
+        trial("one_of_many_processes_is_told_from_the_others", parts, || one_of_many(two_factor())),
+        trial("one_of_many_sessions_of_openssh_10_is_told_from_the_others", parts, || {
+            one_of_many(Root::of_release("trixie"));
+        }),
         trial("without_the_right_to_look_there_is_no_pass", parts, without_the_right_to_look),
+        trial("three_rights_suffice_and_each_is_needed", parts, three_rights_suffice),
     ])
 }
 
@@ -137,47 +145,127 @@ fn a_uprobe_of_tracefs() {
     }
 }
 
-/// perf_event_open(2) leaves no line anywhere.
-fn a_uprobe_of_perf() {
+/// Sets breakpoints by perf_event_open(2), which leaves no line anywhere: at the offsets that stand in the file named last.
+const PROBER: &str = "#include <linux/perf_event.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <sys/syscall.h>\n#include <unistd.h>\n\
+     int main(int n, char **v) {\n\
+       struct perf_event_attr a = {0};\n\
+       a.size = sizeof a; a.type = atoi(v[1]); a.uprobe_path = (unsigned long)v[2];\n\
+       a.sample_period = 1; a.wakeup_events = 1;\n\
+       FILE *places = fopen(v[4], \"r\");\n\
+       unsigned long at;\n\
+       while (fscanf(places, \"%lx\", &at) == 1) {\n\
+         a.probe_offset = at;\n\
+         if (syscall(SYS_perf_event_open, &a, atoi(v[3]), atoi(v[3]) < 0 ? 0 : -1, -1, 0) < 0) return 1;\n\
+       }\n\
+       write(1, \"y\", 1);\n\
+       char end; return read(0, &end, 1);\n\
+     }\n";
+
+/// Of any process if `pid` is -1.
+fn probe(host: &Host, file: &str, pid: i32, places: &[u64]) -> Helper {
+    let list: String = places.iter().map(|place| format!("{place:x}\n")).collect();
+    host.root().write("/run/places", list);
+    let kind = std::fs::read_to_string(PMU).unwrap();
+    Helper::start(host, &["/opt/prober", kind.trim(), file, &pid.to_string(), "/run/places"])
+}
+
+/// A host with a server that is to be probed.
+fn probed() -> (Host, i32) {
     let root = two_factor();
-    root.compile(
-        "/opt/prober",
-        "#include <linux/perf_event.h>\n#include <stdlib.h>\n#include <sys/syscall.h>\n#include <unistd.h>\n\
-         int main(int n, char **v) {\n\
-           struct perf_event_attr a = {0};\n\
-           a.size = sizeof a; a.type = atoi(v[1]); a.uprobe_path = (unsigned long)v[2];\n\
-           a.probe_offset = strtoul(v[3], 0, 0); a.sample_period = 1; a.wakeup_events = 1;\n\
-           if (syscall(SYS_perf_event_open, &a, atoi(v[4]), -1, -1, 0) < 0) return 1;\n\
-           write(1, \"y\", 1);\n\
-           char end; return read(0, &end, 1);\n\
-         }\n",
-        &[],
-    );
+    root.compile("/opt/prober", PROBER, &[]);
     let host = Host::boot(root);
     host.start_sshd(22, &[], &["/usr/sbin/sshd"]);
     let pid = host.start_sshd(2222, &[], &["/usr/sbin/sshd", "-p", "2222", "-o", "PidFile=none"]);
     host.scan(&[]).assert_clean();
-    let kind = std::fs::read_to_string(PMU).unwrap();
-    let offset = entry(&host).to_string();
-    let prober = Helper::start(&host, &["/opt/prober", kind.trim(), "/usr/sbin/sshd", &offset, &pid.to_string()]);
-    let scan = assert_both(&host, pid, &["live/uprobe"]);
-    let said = scan.result("live").to_string();
+    (host, pid)
+}
+
+fn a_uprobe_of_perf() {
+    let (host, pid) = probed();
+    let place = entry(&host);
+    let prober = probe(&host, "/usr/sbin/sshd", pid, &[place]);
+    let said = assert_both(&host, pid, &["live/uprobe"]).result("live").to_string();
     assert!(said.contains("(`/opt/prober`) holds `anon_inode:[perf_event]`"), "{said}");
     drop(prober);
+}
+
+/// The kernel gives the file's page back, unless something else holds the copy at that moment: then the process keeps it,
+/// with the file's bytes (`__uprobe_write` of kernel/events/uprobes.c). Of either, exactly that is said.
+fn a_uprobe_that_was_taken_out() {
+    let (host, pid) = probed();
+    let place = entry(&host);
+    let victim = Victim::new(host.outside(pid));
+    let address = victim.base("/usr/sbin/sshd") + place;
+    let mut seen = [false; 2];
+    for round in 0..100 {
+        drop(probe(&host, "/usr/sbin/sshd", pid, &[place]));
+        let kept = victim.has_own_page(address);
+        if !std::mem::replace(&mut seen[usize::from(kept)], true) {
+            let codes: &[&str] = if kept { &["live/text-was-modified"] } else { &[] };
+            assert_both(&host, pid, codes);
+        }
+        if seen == [true; 2] {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10 * (round % 5)));
+    }
+    // Whether a copy stays is the kernel's affair; that pages are given back is not.
+    assert!(seen[0], "the kernel never gave the file's page back");
+}
+
+/// A no-op of five bytes that was hit becomes a call. The functions of Debian 12 begin with none, so a library that is no part
+/// of the server brings it along.
+fn an_optimised_uprobe() {
+    let root = two_factor();
+    root.compile("/opt/prober", PROBER, &[]);
+    root.compile(
+        "/opt/hop.so",
+        "#include <unistd.h>\n\
+         __attribute__((aligned(64), visibility(\"default\"))) void hop(void) {\n\
+           __asm__(\".globl hopped\\nhopped: .byte 0x0f, 0x1f, 0x44, 0, 0\");\n\
+         }\n\
+         __attribute__((constructor)) static void begin(void) {\n\
+           for (int i = 0; i < 100; i++) hop();\n\
+         }\n",
+        &["-shared", "-fPIC"],
+    );
+    let host = Host::boot(root);
+    host.start_sshd(22, &[], &["/usr/sbin/sshd"]);
     host.scan(&[]).assert_clean();
+    let library = std::fs::read(host.root().join("/opt/hop.so")).unwrap();
+    let begins = |place: &usize| library[*place..].starts_with(&[0x0f, 0x1f, 0x44, 0, 0]);
+    let nops = (0..library.len()).step_by(64).find(begins).unwrap() as u64;
+    let prober = probe(&host, "/opt/hop.so", -1, &[nops]);
+    // What puts itself into the background is a copy of what was hit: see `checks::live::probe`.
+    let start = "/usr/sbin/sshd -D -p 2222 -o PidFile=none >/dev/null 2>&1 &";
+    let pid = host.start_sshd(2222, &[("LD_PRELOAD", "/opt/hop.so")], &["sh", "-c", start]);
+    let victim = Victim::new(host.outside(pid));
+    let place = victim.base("/opt/hop.so") + nops;
+    assert_eq!(victim.read::<1>(place), [0xe8], "the kernel makes it a call");
+    let scan = assert_both(&host, pid, &["live/foreign-mapping", "live/probed", "live/uprobe"]);
+    let uprobe = scan.findings("live").into_iter().find(|finding| finding["code"] == "live/uprobe").unwrap();
+    assert_eq!(uprobe["subject"]["path"], "/opt/hop.so");
+    assert!(uprobe.to_string().contains("the file holds 0f1f440000, memory e8"), "{uprobe}");
+    drop(prober);
 }
 
 /// Connections that nobody has logged in on, each with its pair of processes, one of them in its empty chroot.
-fn one_of_two_hundred() {
-    let host = Host::boot(two_factor());
-    let options = ["-o", "MaxStartups=300", "-o", "LoginGraceTime=600", "-o", "PidFile=none"];
+/// `SSHPROOF_CONNECTIONS` says how many.
+fn one_of_many(root: Root) {
+    let connections: usize = std::env::var("SSHPROOF_CONNECTIONS").map_or(20, |number| number.parse().unwrap());
+    let host = Host::boot(root);
+    let options = ["-o", "MaxStartups=500", "-o", "LoginGraceTime=600", "-o", "PidFile=none"];
     host.start_sshd(22, &[], &[&["/usr/sbin/sshd"], options.as_slice()].concat());
-    let connect = "for i in $(seq 100); do exec {fd}<>/dev/tcp/127.0.0.1/22; printf 'SSH-2.0-x\\r\\n' >&$fd; done; printf y; read -r";
-    let _connections = Helper::start(&host, &["bash", "-c", connect]);
+    let alone = host.scan(&[]);
+    let connect = format!(
+        "for i in $(seq {connections}); do exec {{fd}}<>/dev/tcp/127.0.0.1/22; printf 'SSH-2.0-x\\r\\n' >&$fd; done; printf y; read -r"
+    );
+    let _connections = Helper::start(&host, &["bash", "-c", &connect]);
     let count = "grep -l sshd /proc/[0-9]*/comm | wc -l";
     let start = std::time::Instant::now();
-    while host.must(&["sh", "-c", count]).trim() != "201" {
-        assert!(start.elapsed().as_secs() < 60, "the pairs do not come up");
+    let expected = 2 * connections + 1;
+    while host.must(&["sh", "-c", count]).trim() != expected.to_string() {
+        assert!(start.elapsed().as_secs() < 120, "the pairs do not come up");
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     let pids = |scan: &Scan| -> Vec<i32> {
@@ -187,15 +275,38 @@ fn one_of_two_hundred() {
     };
     let clean = host.scan(&[]);
     assert_eq!((clean.verdict("live"), clean.mandatory_gaps("live").len()), ("pass", 0), "{}", clean.troubles());
+    assert!(clean.result("live")["findings"].as_array().unwrap().is_empty(), "{}", clean.result("live"));
     let all = pids(&clean);
-    assert_eq!(all.len(), 201, "{all:?}");
+    assert_eq!(all.len(), expected, "{all:?}");
+    // Each of them alone, and what the second scan costs more than the first.
+    let victims: Vec<Victim> = all.iter().map(|pid| Victim::new(host.outside(*pid))).collect();
+    let resident = || -> Vec<u64> { victims.iter().map(Victim::resident).collect() };
+    let before = resident();
+    let again = host.scan(&[]);
+    assert_eq!(resident(), before, "a scan makes no page of a server resident");
+    let usage = |scan: &Scan, what: &str| scan.report["usage"][what].as_u64().unwrap();
+    println!(
+        "{expected} processes: {} ms CPU more than one (of {} ms), {} KiB at most, one {} KiB; their own {} KiB",
+        usage(&again, "cpu_ms").saturating_sub(usage(&alone, "cpu_ms")),
+        usage(&again, "cpu_ms"),
+        usage(&again, "peak_rss_kib"),
+        usage(&alone, "peak_rss_kib"),
+        before.iter().sum::<u64>()
+    );
+    // Of a build without optimisation only the growth says something.
+    let most =
+        if std::env::var_os("SSHPROOF_PROGRAM").is_some() { 0 } else { usage(&alone, "peak_rss_kib") } + (16 << 10);
+    assert!(usage(&again, "peak_rss_kib") <= most.max(32 << 10), "{}", again.report["usage"]);
     let chosen = all[usize::try_from(std::process::id()).unwrap() % all.len()];
     let victim = Victim::new(host.outside(chosen));
-    let address = victim.base("/usr/sbin/sshd") + entry(&host);
+    let program = victim.program();
+    let file = std::fs::read(host.root().join(&program)).unwrap();
+    let address = victim.base(&program) + u64::from_le_bytes(file[24..32].try_into().unwrap());
     let [byte] = victim.read::<1>(address);
     victim.write(address, &[byte ^ 0x40]);
     let scan = host.scan(&[]);
     assert_eq!(scan.codes_about(chosen), ["live/text-modified"], "{}", scan.troubles());
+    assert_eq!(scan.findings("live").len(), 1, "{}", scan.troubles());
 }
 
 /// Root without the right to look into other processes.
@@ -208,6 +319,52 @@ fn without_the_right_to_look() {
     let scan = Scan::of(&host.run(&[command.as_slice(), &arguments].concat()));
     assert_ne!(scan.verdict("live"), "pass", "{}", scan.troubles());
     assert!(!scan.mandatory_gaps("live").is_empty() && scan.findings("live").is_empty(), "{}", scan.troubles());
+}
+
+/// What suffices for every fact about a process, and what is said without each, by a part of the reason.
+const RIGHTS: [(&str, &str); 3] = [
+    ("dac_read_search", "the process that listens on `[::]:22` could not be found"),
+    ("sys_ptrace", "could not be found, and it may be an SSH server"),
+    ("checkpoint_restore", "CAP_CHECKPOINT_RESTORE"),
+];
+
+/// Somebody who is not root and has these capabilities and no other.
+fn scan_with(host: &Host, rights: &[&str], facts: &str) -> Scan {
+    let of = |none: &str| rights.iter().fold(none.to_owned(), |all, right| format!("{all},+{right}"));
+    let (inherited, bounding) = (of("-all"), of("-all"));
+    let mut command = vec!["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs"];
+    command.extend(["--inh-caps", &inherited, "--ambient-caps", &inherited, "--bounding-set", &bounding, "--"]);
+    command.extend([common::namespace::SSHPROOF, "scan", "--format", "json", "--facts-out", facts]);
+    Scan::of(&host.run(&command))
+}
+
+fn three_rights_suffice() {
+    let host = Host::boot(two_factor());
+    host.start_sshd(22, &[], &["/usr/sbin/sshd"]);
+    host.must(&["mkdir", "-m", "0777", "/run/facts"]);
+    let processes = |name: &str| -> serde_json::Value {
+        let facts: serde_json::Value = serde_json::from_str(&host.root().read(name)).unwrap();
+        facts["roots"][0]["processes"].clone()
+    };
+    let root = host.scan(&["--facts-out", "/run/facts/root"]);
+    root.assert_clean();
+    let all = RIGHTS.map(|(right, _)| right);
+    let scan = scan_with(&host, &all, "/run/facts/three");
+    assert_eq!(scan.verdict("live"), "pass", "{}", scan.troubles());
+    assert!(scan.mandatory_gaps("live").is_empty(), "{}", scan.troubles());
+    assert_eq!(processes("/run/facts/three"), processes("/run/facts/root"));
+    for (number, (missing, reason)) in RIGHTS.into_iter().enumerate() {
+        let others: Vec<&str> = all.into_iter().filter(|right| *right != missing).collect();
+        let scan = scan_with(&host, &others, &format!("/run/facts/{number}"));
+        assert_eq!((scan.verdict("live"), scan.code), ("inconclusive", 2), "{missing}: {}", scan.troubles());
+        assert!(scan.findings("live").is_empty(), "{missing}: {}", scan.troubles());
+        let all = scan.result("live")["gaps"].to_string();
+        let expected = format!("runs without CAP_{}, which", missing.to_uppercase());
+        assert!(all.contains(&expected), "{missing}: {all}");
+        let gaps = scan.mandatory_gaps("live");
+        let told = gaps.iter().any(|gap| gap["reason"].as_str().unwrap().contains(reason));
+        assert!(told, "{missing}: {}", scan.troubles());
+    }
 }
 
 /// A program within the host that says `y` when it is ready, and ends with its handle.

@@ -7,6 +7,7 @@
 pub mod binding;
 pub mod file;
 pub mod login;
+pub mod medium;
 pub mod package;
 pub mod pages;
 pub mod preload;
@@ -91,6 +92,9 @@ pub struct RootFacts {
     /// Who may have set breakpoints through the kernel; asked for only where some were found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probes: Option<pages::ProbeFacts>,
+    /// What the files that servers execute hold on their medium; absent unless it was asked for (`--deep`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub medium: Option<medium::MediumFacts>,
     /// Accounts, groups and the modules' own configuration.
     pub login: LoginFacts,
     /// What `--scan-all` went through; absent without it.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods)]
 
+pub mod direct;
 pub mod paged;
 pub mod process;
 pub mod root;

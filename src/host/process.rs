@@ -187,6 +187,15 @@ impl Process {
         self.open(&format!("map_files/{start:x}-{end:x}"))
     }
 
+    /// The same, to be read past the page cache.
+    ///
+    /// # Errors
+    /// As [`Self::open_mapped`]; `Os(EINVAL)` where the file system knows no such reading.
+    pub fn open_mapped_direct(&self, start: u64, end: u64) -> Result<OwnedFd, ProcProblem> {
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC | OFlag::O_DIRECT;
+        Ok(openat(self.dir.as_fd(), format!("map_files/{start:x}-{end:x}").as_str(), flags, Mode::empty())?)
+    }
+
     /// Opens for reading what one of its links leads to: `exe`, even if its name is gone.
     ///
     /// # Errors

@@ -28,6 +28,11 @@ pub const LIMITS: &[Limit] = &[
         live: true,
     },
     Limit {
+        what: "the medium behind the page cache, without `--deep`",
+        why: "Files are read as the page cache holds them, which is what servers execute. With `--deep` what they execute is read               past it too and compared, where the file system allows it (not in memory, not compressed).",
+        live: true,
+    },
+    Limit {
         what: "this copy of sshproof",
         why: "Whoever controls the host controls its copy of sshproof too. Run one from trusted media, or collect facts \
               (`--facts-out`) and judge them elsewhere (`sshproof judge`); facts taken on a host that lies are still lies.",

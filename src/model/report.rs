@@ -163,6 +163,21 @@ pub struct Server {
     pub pids: Vec<i32>,
     /// Whether it runs as an ordinary user and so cannot log anybody else in; outside the verdict.
     pub user_server: bool,
+    /// How much of its processes was compared with the files; absent if they were not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Compared>,
+}
+
+/// How much of the memory of one server's processes was compared with the files that they map. What came of it stands in the
+/// findings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compared {
+    /// Processes that were seen whole.
+    pub processes: u64,
+    /// Pages of code and read-only data in them.
+    pub pages: u64,
+    /// Words that their loader relocated, each compared with what it had to write.
+    pub slots: u64,
 }
 
 /// A file of the surface.

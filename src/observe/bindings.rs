@@ -22,6 +22,8 @@ use crate::model::text;
 const MAX_ENTRIES: usize = 4096;
 /// Redirected words kept of one process.
 const MAX_REDIRECTED: usize = 64;
+/// Words kept for each result of a resolver: those that hold another are fewer.
+const ENOUGH: usize = 64;
 /// Definitions shown as expected.
 const MAX_EXPECTED: usize = 4;
 /// What the sonames of glibc's loaders begin with: `ld-linux-x86-64.so.2`, `ld-linux-aarch64.so.1`.
@@ -185,7 +187,8 @@ impl Binder {
         let vdso = Vdso::address(situation.maps).zip(vdso.tables(proc));
         let layout = Layout { biases: &biases, loader, entries: &entries, vdso };
         facts.modules = u32::try_from(files.len()).unwrap_or(u32::MAX);
-        let place = Whereabouts { files: &files, maps: situation.maps, known: RefCell::default() };
+        let place =
+            Whereabouts { files: &files, maps: situation.maps, results: &self.results, known: RefCell::default() };
         for (index, file) in files.iter().enumerate() {
             let Some(tables) = &file.mapped.tables else {
                 let path = text::escape(&file.path);
@@ -213,7 +216,7 @@ impl Binder {
         for Returned { resolver, target, held } in seen.results {
             let words = self.results.entry(resolver).or_default().entry(target).or_default();
             // Of the many that agree a count would do; the words themselves matter of the few that do not.
-            if words.len() < MAX_REDIRECTED {
+            if words.len() < ENOUGH {
                 words.push(held);
             }
         }
@@ -270,6 +273,11 @@ fn take(
     for result in compared.results {
         let Place { module: Some(module), value } = result.resolver else { continue };
         let Some(defining) = usize::try_from(module).ok().and_then(|module| files.get(module)) else { continue };
+        let resolver = (address_of(defining.mapped.tables.as_ref()), value);
+        let same = place.results.get(&resolver).and_then(|targets| targets.get(&result.target));
+        if same.is_some_and(|held| held.len() >= ENOUGH) {
+            continue;
+        }
         let mismatch = Mismatch {
             address: result.address,
             symbol: result.symbol,
@@ -278,11 +286,7 @@ fn take(
             known: true,
         };
         let held = Held { process: number, redirected: place.redirected(file, tables, &mismatch) };
-        results.push(Returned {
-            resolver: (address_of(defining.mapped.tables.as_ref()), value),
-            target: result.target,
-            held,
-        });
+        results.push(Returned { resolver, target: result.target, held });
     }
     results
 }
@@ -451,6 +455,8 @@ fn protected(file: &Loaded, tables: &Tables, maps: &[Map], facts: &mut BindingFa
 struct Whereabouts<'a> {
     files: &'a [&'a Loaded],
     maps: &'a [Map],
+    /// What resolvers returned in other processes.
+    results: &'a Results,
     /// Named already: a resolver's result is met in many words.
     known: RefCell<HashMap<u64, String>>,
 }

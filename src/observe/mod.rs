@@ -7,11 +7,13 @@ pub mod inspect;
 pub mod kernel;
 pub mod login;
 pub mod mapped;
+pub mod medium;
 pub mod packages;
 pub mod pages;
 pub mod parse;
 pub mod probes;
 pub mod processes;
+pub mod rights;
 pub mod running;
 pub mod scripts;
 pub mod servers;
@@ -134,6 +136,10 @@ pub fn observe(
         progress(Progress::Station("looking at processes"));
         processes::observe(&root, proc, knowledge, looker.take_tables(), request.deep, &mut facts);
         probes::observe(proc, &mut facts);
+        rights::observe(proc, &mut facts);
+        if request.deep {
+            medium::observe(proc, &mut facts);
+        }
     }
 
     let kernel = live.then(|| kernel::observe(proc.as_ref()));

@@ -6,6 +6,7 @@
 //! of segments that the file wants neither written nor relocated.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::mapped::Files;
 use crate::facts::pages::{Change, PageCopy, PageFacts};
@@ -18,9 +19,16 @@ use crate::model::text;
 
 /// Copies kept, of those that differ and of those that do not: the first of either tell the story.
 const MAX_COPIES: usize = 64;
-/// Runs of differing bytes kept of one page, and bytes kept of one run.
-const MAX_RUNS: usize = 8;
+/// Runs of differing bytes kept of one page, and bytes kept of one run: a tool that traces every function of a library sets
+/// a breakpoint every few dozen bytes.
+const MAX_RUNS: usize = 256;
 const MAX_RUN: usize = 16;
+/// Problems kept.
+const MAX_PROBLEMS: usize = 8;
+/// How often a page that differs is read again, and after how long: the kernel exchanges an instruction of several bytes in
+/// three steps (`smp_text_poke_batch_finish`, `int3_update` of arch/x86).
+const READINGS: usize = 4;
+const NAP: Duration = Duration::from_millis(1);
 /// Entries of the page table read at once: 256 MiB of memory with pages of 4 KiB.
 const MAX_ENTRIES: u64 = 1 << 16;
 /// Largest `smaps`: some 1 KiB for each of at most 65,530 mappings.
@@ -84,7 +92,7 @@ struct Observer<'a> {
 
 impl Observer<'_> {
     fn problem(&mut self, problem: String) {
-        if !self.facts.problems.contains(&problem) && self.facts.problems.len() < MAX_RUNS {
+        if !self.facts.problems.contains(&problem) && self.facts.problems.len() < MAX_PROBLEMS {
             self.facts.problems.push(problem);
         }
     }
@@ -130,7 +138,17 @@ impl Observer<'_> {
             Some(memory) => memory,
             None => self.memory.insert(self.process.window("mem")?),
         };
-        let actual = memory.read(address, length)?;
+        let mut actual = memory.read(address, length)?;
+        for _ in 1..READINGS {
+            if actual == expected {
+                break;
+            }
+            std::thread::sleep(NAP);
+            let before = std::mem::replace(&mut actual, memory.read(address, length)?);
+            if before == actual {
+                break;
+            }
+        }
         self.facts.compared += 1;
         let (differing, changes) = changes(&expected, &actual);
         if !private && differing == 0 {
@@ -230,12 +248,12 @@ mod tests {
 
     #[test]
     fn many_runs_are_counted_and_not_kept() {
-        let expected = [0; 64];
-        let actual: Vec<u8> = (0..64).map(|at| u8::from(at % 2 == 0)).collect();
+        let expected = [0; 4096];
+        let actual: Vec<u8> = (0..4096).map(|at| u8::from(at % 2 == 0)).collect();
         let (differing, changes) = changes(&expected, &actual);
-        assert_eq!((differing, changes.len()), (32, MAX_RUNS));
-        let long: Vec<u8> = (0..64).map(|at| u8::from(at % 4 != 3)).collect();
+        assert_eq!((differing, changes.len()), (2048, MAX_RUNS));
+        let long: Vec<u8> = (0..4096).map(|at| u8::from(at % 4 != 3)).collect();
         let (differing, kept) = super::changes(&expected, &long);
-        assert_eq!((differing, kept.len(), kept[7].length), (48, MAX_RUNS, 3));
+        assert_eq!((differing, kept.len(), kept[7].length), (3072, MAX_RUNS, 3));
     }
 }

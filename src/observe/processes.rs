@@ -137,9 +137,11 @@ impl Observer<'_> {
         let mut attempts = ATTEMPTS;
         loop {
             let vector = process.read("auxv", MAX_SMALL)?;
-            let before = maps(process)?;
+            let bytes = process.read("maps", MAX_MAPS)?;
+            let before = parsed(&bytes)?;
             let seen = self.look(process, &before, &vector, naps == 0, facts);
-            if code(&before).eq(code(&maps(process)?)) {
+            let after = process.read("maps", MAX_MAPS)?;
+            if after == bytes || code(&before).eq(code(&parsed(&after)?)) {
                 match seen {
                     Ok(()) => return Ok(()),
                     Err(Unready::Proc(problem)) => return Err(problem.into()),
@@ -286,7 +288,11 @@ impl From<ProcProblem> for Problem {
 }
 
 fn maps(process: &Process) -> Result<Vec<Map>, Problem> {
-    let maps = maps::parse(&process.read("maps", MAX_MAPS)?).ok_or(Problem::Malformed)?;
+    parsed(&process.read("maps", MAX_MAPS)?)
+}
+
+fn parsed(bytes: &[u8]) -> Result<Vec<Map>, Problem> {
+    let maps = maps::parse(bytes).ok_or(Problem::Malformed)?;
     // A process without any mapping has ended, or never had memory of its own.
     if maps.is_empty() {
         return Err(Problem::Proc(ProcProblem::Gone));

@@ -1,7 +1,7 @@
 //! The chain that stands behind one server, from who vouches for its executable to the processes that run it.
 
 use crate::model::Digest;
-use crate::model::report::{File, Link, LinkKind, Report, Server};
+use crate::model::report::{Compared, File, Link, LinkKind, Report, Server};
 
 /// One step of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum State {
     Shown,
 }
 
+/// Processes named.
+const SHOWN: usize = 8;
 /// What the link of a package system that signs nothing begins with.
 const NONE: &str = "none: ";
 
@@ -63,13 +65,27 @@ fn processes(server: &Server, file: Option<&File>) -> Step {
     if server.pids.is_empty() {
         return step("not running".to_owned(), State::Shown);
     }
-    let pids = format!("pid {}", server.pids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+    let numbers: Vec<String> = server.pids.iter().map(ToString::to_string).collect();
+    let pids = format!("pid {}", numbers.join(", "));
     let mut links = file.iter().flat_map(|file| &file.chain).filter(|link| link.link == LinkKind::Memory);
     match links.find(|link| link.by == pids || link.by.contains(&format!("`{}`", server.label))) {
-        Some(link) if link.ok => step(format!("executed by {pids}"), State::Holds),
+        Some(link) if link.ok => step(format!("executed by {}{}", few(&numbers), compared(server)), State::Holds),
         Some(link) => step(format!("✗ {}", link.by), State::Broken),
-        None => step(format!("runs as {pids}, not examined"), State::Shown),
+        None => step(format!("runs as {}, not examined", few(&numbers)), State::Shown),
     }
+}
+
+/// The processes; of a server with many connections the first stand for all.
+fn few(numbers: &[String]) -> String {
+    let (first, others) = numbers.split_at(numbers.len().min(SHOWN));
+    let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+    format!("pid {}{more}", first.join(", "))
+}
+
+fn compared(server: &Server) -> String {
+    let Some(Compared { processes, pages, slots }) = server.memory else { return String::new() };
+    let noun = if processes == 1 { "process" } else { "processes" };
+    format!(" ({processes} {noun}, {pages} pages, {slots} slots checked)")
 }
 
 fn step(link: &Link, file: &File) -> Step {

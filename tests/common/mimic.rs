@@ -20,6 +20,10 @@ pub enum Part {
     Program(&'static str),
     /// The folder that `SSHPROOF_CORPORA` names.
     Corpora,
+    /// A file system that the kernel knows.
+    Filesystem(&'static str),
+    /// A kernel at least that new, by the first two numbers of its release.
+    Linux(u32, u32),
     /// A file of a development package, by its path.
     File(&'static str),
 }
@@ -37,6 +41,16 @@ impl Part {
             }),
             Self::Program(name) => program(name).is_none().then(|| format!("the program {name}")),
             Self::File(path) => (!std::path::Path::new(path).exists()).then(|| format!("the file {path}")),
+            Self::Filesystem(name) => {
+                let known = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
+                let is = known.lines().any(|line| line.split_whitespace().next_back() == Some(name));
+                (!is).then(|| format!("a kernel with {name}"))
+            }
+            Self::Linux(first, second) => {
+                let release = nix::sys::utsname::uname().unwrap().release().to_string_lossy().into_owned();
+                let numbers: Vec<u32> = release.split(['.', '-']).map_while(|number| number.parse().ok()).collect();
+                (numbers.as_slice() < [first, second].as_slice()).then(|| format!("Linux {first}.{second}"))
+            }
             Self::Corpora => corpora().is_none().then(|| "SSHPROOF_CORPORA".to_owned()),
         }
     }

@@ -31,6 +31,22 @@ overlay)
     mkdir "$root/mnt/upper" "$root/mnt/work"
     mount -t overlay -o "lowerdir=$root,upperdir=$root/mnt/upper,workdir=$root/mnt/work" overlay "$root"
     ;;
+squashfs)
+    # As a diskless node boots: an image that nobody can write to, and what is changed in memory.
+    mkdir -p "$root/mnt"
+    mount -t tmpfs -o mode=0755 scratch "$root/mnt"
+    mkdir "$root/mnt/upper" "$root/mnt/work" "$root/mnt/lower"
+    mksquashfs "$root" "$root/mnt/image" -noI -noD -noF -noX -no-progress -quiet -wildcards -e 'mnt/*' > /dev/null
+    mount -t squashfs -o loop,ro "$root/mnt/image" "$root/mnt/lower"
+    rm "$root/mnt/image"
+    mount -t overlay -o "lowerdir=$root/mnt/lower,upperdir=$root/mnt/upper,workdir=$root/mnt/work" overlay "$root"
+    ;;
+disk)
+    # The programs on a disk of their own, whose blocks can be changed beneath them.
+    mke2fs -q -F -t ext4 -d "$root/usr/sbin" "$root/srv/programs.img" 96M > /dev/null
+    mount --bind "$root" "$root"
+    mount -o loop,ro "$root/srv/programs.img" "$root/usr/sbin"
+    ;;
 tmpfs)
     mkdir -p "$root/mnt"
     mount -t tmpfs -o mode=0755 memory "$root/mnt"
@@ -38,6 +54,7 @@ tmpfs)
     root=$root/mnt
     ;;
 esac
+mkdir -p "$root/proc" "$root/dev" "$root/run"
 mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
 mount -t tmpfs -o mode=0755,nosuid dev "$root/dev"
 mknod -m 0666 "$root/dev/null" c 1 3
@@ -73,6 +90,10 @@ pub enum On {
     Overlay,
     /// A copy in memory.
     Tmpfs,
+    /// The scratch directory, with `/usr/sbin` on an ext4 in the file `/srv/programs.img`.
+    Disk,
+    /// The same as [`On::Overlay`] with a squashfs image of the scratch directory as the lower layer.
+    Squashfs,
 }
 
 /// A running host.
@@ -103,6 +124,8 @@ impl Host {
                 On::Same => "same",
                 On::Overlay => "overlay",
                 On::Tmpfs => "tmpfs",
+                On::Disk => "disk",
+                On::Squashfs => "squashfs",
             })
             .env("PATH", PATH)
             .stdin(Stdio::null())
@@ -113,7 +136,9 @@ impl Host {
         let mut line = String::new();
         BufReader::new(unshare.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         if line != "ready\n" {
-            let mut said = String::new();
+            // It may have said something else and go on.
+            let _ = unshare.kill();
+            let mut said = line;
             unshare.stderr.as_mut().unwrap().read_to_string(&mut said).unwrap();
             panic!("the host did not boot: {said}");
         }

@@ -45,6 +45,11 @@ impl Victim {
             .collect()
     }
 
+    /// Its program, as its link says.
+    pub fn program(&self) -> String {
+        std::fs::read_link(format!("/proc/{}/exe", self.pid)).unwrap().to_str().unwrap().to_owned()
+    }
+
     /// Where the file whose path ends so begins.
     pub fn base(&self, end: &str) -> u64 {
         self.maps().iter().find(|line| line.path.ends_with(end)).unwrap_or_else(|| panic!("{end} is not mapped")).start
@@ -60,6 +65,22 @@ impl Victim {
         let mut bytes = [0; N];
         self.memory.read_exact_at(&mut bytes, address).unwrap();
         bytes
+    }
+
+    /// Whether the process has the page at `address` for itself: it is in memory (bit 63) and not the file's (bit 61), as
+    /// Documentation/admin-guide/mm/pagemap.rst has it.
+    pub fn has_own_page(&self, address: u64) -> bool {
+        let mut entry = [0; 8];
+        let table = File::open(format!("/proc/{}/pagemap", self.pid)).unwrap();
+        table.read_exact_at(&mut entry, address / 4096 * 8).unwrap();
+        u64::from_le_bytes(entry) >> 61 & 0b101 == 0b100
+    }
+
+    /// Its memory in use that lies in RAM, in KiB: `Rss` of `smaps_rollup`, proc(5).
+    pub fn resident(&self) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid)).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("Rss:")).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
     }
 
     pub fn write(&self, address: u64, bytes: &[u8]) {

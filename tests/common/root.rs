@@ -241,10 +241,12 @@ fn key(packages: &[&str]) -> String {
     key.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The same of another release, with openssh alone.
+/// The same of another release, with openssh and what [`super::namespace`] needs to boot it.
 fn release_base(release: &str) -> PathBuf {
     let archive = sources().split_whitespace().nth(1).expect("a source names its archive");
-    kept(release, &format!("deb {archive} {release} main\n"), &["openssh-server", "openssh-client"])
+    let packages = ["openssh-server", "openssh-client", "mount"];
+    let name = format!("{release}-{}", key(&packages));
+    kept(&name, &format!("deb {archive} {release} main\n"), &packages)
 }
 
 /// The root `base-{name}`, built unless it is there.

@@ -1,7 +1,7 @@
 //! The last link of a chain: from the file of a server to the processes that execute it.
 
-use crate::facts::RootFacts;
-use crate::model::report::{Link, LinkKind};
+use crate::facts::{ProcessFacts, RootFacts, ServerFacts};
+use crate::model::report::{Compared, Link, LinkKind};
 use crate::model::{CheckResult, RootedPath, Subject};
 
 /// For the executable of each running server, whether its processes were seen to execute what was looked at. `result` is
@@ -30,6 +30,21 @@ pub fn links(root: &RootFacts, result: &CheckResult) -> Vec<(RootedPath, Link)> 
     links
 }
 
+/// How much of the processes of `server` was compared; `None` if none was seen whole.
+#[must_use]
+pub fn compared(root: &RootFacts, server: &ServerFacts) -> Option<Compared> {
+    let whole = |process: &&ProcessFacts| {
+        process.server == server.label && !process.gone && process.problem.is_none() && process.pages.is_some()
+    };
+    let mut all = Compared::default();
+    for process in root.processes.iter().filter(whole) {
+        all.processes = all.processes.saturating_add(1);
+        all.pages = all.pages.saturating_add(process.pages.as_ref().map_or(0, |pages| pages.examined));
+        all.slots = all.slots.saturating_add(process.binding.as_ref().map_or(0, |binding| binding.words));
+    }
+    (all.processes > 0).then_some(all)
+}
+
 fn is_about(subject: &Subject, wanted: i32) -> bool {
     matches!(subject, Subject::Process { pid, .. } | Subject::Mapping { pid, .. } if *pid == wanted)
 }
@@ -37,8 +52,10 @@ fn is_about(subject: &Subject, wanted: i32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::binding::BindingFacts;
+    use crate::facts::pages::PageFacts;
     use crate::facts::server::{Implementation, StartedBy};
-    use crate::facts::{FileFacts, FileState, ServerFacts};
+    use crate::facts::{FileFacts, FileState};
     use crate::model::{Check, Evidence, Finding, Gap, code};
 
     fn server() -> ServerFacts {
@@ -48,6 +65,28 @@ mod tests {
             pids: vec![7, 8],
             ..ServerFacts::new(Implementation::OpenSsh, RootedPath::new("/usr/sbin/sshd").unwrap())
         }
+    }
+
+    #[test]
+    fn what_was_compared_is_counted_of_processes_that_were_seen_whole() {
+        let process = |pid, label: &str, gone| ProcessFacts {
+            pid,
+            server: label.to_owned(),
+            gone,
+            pages: Some(PageFacts { examined: 30, ..PageFacts::default() }),
+            binding: Some(BindingFacts { words: 200, ..BindingFacts::default() }),
+            ..ProcessFacts::default()
+        };
+        let processes = vec![
+            process(7, "sshd *:22", false),
+            process(8, "sshd *:22", false),
+            process(9, "sshd *:22", true),
+            process(10, "sshd *:2222", false),
+        ];
+        let mut root = RootFacts { processes, ..RootFacts::default() };
+        assert_eq!(compared(&root, &server()), Some(Compared { processes: 2, pages: 60, slots: 400 }));
+        root.processes.truncate(0);
+        assert_eq!(compared(&root, &server()), None);
     }
 
     #[test]

@@ -7,7 +7,9 @@
 mod binding;
 pub mod link;
 mod mapping;
+mod medium;
 mod pages;
+mod probe;
 
 use crate::facts::{Facts, ProcessFacts, RootFacts};
 use crate::model::code::{EXECUTABLE_DISGUISED, TRACED};
@@ -22,6 +24,7 @@ pub fn check(facts: &Facts) -> CheckResult {
         for process in &root.processes {
             judge(root, machine, process, &mut result);
         }
+        medium::judge(root, &mut result);
     }
     result
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::probe;
 use crate::facts::pages::{Change, PageCopy, ProbeFacts, VdsoFacts};
 use crate::facts::{ProcessFacts, RootFacts};
 use crate::model::code::{TEXT_MODIFIED, TEXT_WAS_MODIFIED, UPROBE, VDSO_MODIFIED};
@@ -9,8 +10,6 @@ use crate::model::{CheckResult, Code, Evidence, Finding, Gap, Subject};
 
 /// Changes that stand in one finding.
 const MAX_EVIDENCE: usize = 8;
-/// uname(2) machine of 64-bit Arm.
-const ARM64: &str = "aarch64";
 
 /// Adds what the pages of `process` show; `machine` is that of uname(2). A process without facts of its pages, and each part
 /// of them that is missing, is a mandatory gap.
@@ -25,7 +24,7 @@ pub fn judge(root: &RootFacts, machine: &str, process: &ProcessFacts, result: &m
     }
     let mut found: BTreeMap<(&str, String), (Code, Vec<&PageCopy>)> = BTreeMap::new();
     for copy in &pages.copies {
-        let code = sort(copy, machine);
+        let code = sort(copy, machine, &|target| probe::is_trampoline(root, process, target));
         let key = (copy.path.as_str(), code.id().to_owned());
         found.entry(key).or_insert_with(|| (code, Vec::new())).1.push(copy);
     }
@@ -44,27 +43,14 @@ pub fn judge(root: &RootFacts, machine: &str, process: &ProcessFacts, result: &m
     }
 }
 
-fn sort(copy: &PageCopy, machine: &str) -> Code {
+fn sort(copy: &PageCopy, machine: &str, trampoline: &dyn Fn(u64) -> bool) -> Code {
     if copy.differing == 0 {
         TEXT_WAS_MODIFIED
-    } else if copy.executable && copy.is_whole() && copy.changes.iter().all(|change| is_breakpoint(change, machine)) {
+    } else if copy.executable && probe::are_probes(copy, machine, trampoline) {
         UPROBE
     } else {
         TEXT_MODIFIED
     }
-}
-
-/// Whether no byte differs but those of the instruction that the kernel puts in place of another: `int3` on x86, `brk #5` on
-/// 64-bit Arm (arch/x86/include/asm/uprobes.h, arch/arm64/include/asm/brk-imm.h). Bytes that the two have in common do not
-/// differ.
-fn is_breakpoint(change: &Change, machine: &str) -> bool {
-    if machine != ARM64 {
-        return change.length == 1 && change.actual == "cc";
-    }
-    let at = usize::try_from(change.at % 4).unwrap_or(0);
-    let word = ["a0", "00", "20", "d4"].into_iter().cycle();
-    let expected: String = word.skip(at).take(change.actual.len() / 2).collect();
-    change.length <= 4 && change.actual == expected
 }
 
 fn finding(
@@ -79,12 +65,14 @@ fn finding(
     let start = copies.first()?.address;
     let what = if copies.iter().any(|copy| copy.executable) { "code" } else { "read-only data" };
     let bytes: u32 = copies.iter().map(|copy| copy.differing).fold(0, u32::saturating_add);
+    let places_of = |copy: &&PageCopy| u32::try_from(copy.changes.len()).unwrap_or(u32::MAX);
+    let breakpoints: u32 = copies.iter().map(places_of).fold(0, u32::saturating_add);
     let places = copies.first()?.offset.saturating_add(copies.first()?.changes.first().map_or(0, |c| c.at.into()));
     let message = match code.id() {
         "live/uprobe" => format!(
-            "process {pid} of `{server}` executes `{path}` with {bytes} breakpoint{} of the kernel in it, the first at offset \
-             {places:#x}",
-            if bytes == 1 { "" } else { "s" }
+            "process {pid} of `{server}` executes `{path}` with {breakpoints} breakpoint{} of the kernel in it, the first at \
+             offset {places:#x}",
+            if breakpoints == 1 { "" } else { "s" }
         ),
         "live/text-was-modified" => format!(
             "process {pid} of `{server}` has its own copy of {} of `{path}`: {what} was written to and put back",
@@ -196,8 +184,10 @@ fn vdso(process: &ProcessFacts, address: u64, differing: u32, changes: &[Change]
 
 #[cfg(test)]
 mod tests {
+    use super::super::probe::ARM64;
     use super::*;
     use crate::facts::pages::{PageFacts, ProbeHolder};
+    use crate::facts::process::Mapping;
     use crate::model::{Check, Verdict};
 
     fn change(at: u32, expected: &str, actual: &str) -> Change {
@@ -259,6 +249,54 @@ mod tests {
         check(vec![copy(vec![change(4, "fd7bbfa9", "a00020d4")])], ARM64, &["live/uprobe"]);
         check(vec![copy(vec![change(4, "fd", "a0"), change(6, "bfa9", "20d4")])], ARM64, &["live/uprobe"]);
         check(vec![copy(vec![change(4, "fd", "cc")])], ARM64, &["live/text-modified"]);
+    }
+
+    /// The copy lies at 0x5000.
+    fn check_call(changes: Vec<Change>, own: &[u64], others: &[u64], expected: &str) {
+        let mapping = |path: &str, start: u64| Mapping {
+            start,
+            end: start + 0x1000,
+            permissions: "r-xp".to_owned(),
+            path: path.to_owned(),
+            ..Mapping::default()
+        };
+        let with = |starts: &[u64]| ProcessFacts {
+            mappings: starts.iter().map(|start| mapping("[uprobes-trampoline]", *start)).collect(),
+            ..ProcessFacts::default()
+        };
+        let mut process = with(own);
+        process.mappings.push(mapping("/usr/sbin/sshd", 0x5000));
+        process.pages = Some(PageFacts { copies: vec![copy(changes)], ..PageFacts::default() });
+        let root = RootFacts { processes: vec![with(others)], ..RootFacts::default() };
+        let mut result = CheckResult::new(Check::Live);
+        judge(&root, "x86_64", &process, &mut result);
+        assert_eq!(result.findings[0].code.id(), expected, "{result:#?}");
+    }
+
+    #[test]
+    fn a_call_into_the_kernels_trampoline_is_a_probe() {
+        // From 0x5015 back to 0x3000 it is -0x2015.
+        let call = || vec![change(0x10, "0f1f440000", "e8ebdfffff")];
+        check_call(call(), &[0x3000], &[], "live/uprobe");
+        check_call(call(), &[], &[0x3000], "live/uprobe");
+        check_call(call(), &[], &[], "live/text-modified");
+        check_call(call(), &[0x2000], &[0x4000], "live/text-modified");
+        // Onwards to 0x6000 it is 0xfeb: the last two bytes are those of the file.
+        let near = || vec![change(0x10, "0f1f44", "e8eb0f")];
+        check_call(near(), &[0x6000], &[], "live/uprobe");
+        check_call(near(), &[0x3000], &[], "live/text-modified");
+        // A byte in the middle that is the file's: 0x44eb on.
+        let split = vec![change(0x10, "0f1f", "e8eb")];
+        check_call(split, &[0x9500], &[], "live/uprobe");
+        check_call([call(), vec![change(0x40, "55", "cc")]].concat(), &[0x3000], &[], "live/uprobe");
+        check_call([call(), vec![change(0x40, "55", "c3")]].concat(), &[0x3000], &[], "live/text-modified");
+        let two = vec![change(0x10, "0f1f4400000f1f440000", "e8ebdfffffe8e6dfffff")];
+        check_call(two, &[0x3000], &[], "live/uprobe");
+        // Another instruction than the one that the kernel replaces, and one that is cut off.
+        check_call(vec![change(0x10, "4889e55dc3", "e8ebdfffff")], &[0x3000], &[], "live/text-modified");
+        check_call(vec![change(0x10, "0f1e440000", "e8ebdfffff")], &[0x3000], &[], "live/text-modified");
+        let cut = Change { length: 40, ..change(0x10, "0f1f440000", "e8ebdfffff") };
+        check_call(vec![cut], &[0x3000], &[], "live/text-modified");
     }
 
     #[test]

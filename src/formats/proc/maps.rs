@@ -81,6 +81,9 @@ fn line(line: &[u8]) -> Option<Map> {
 /// The kernel writes a newline in a path as `\012` and nothing else so (`seq_file_path(m, file, "\n")` in
 /// fs/proc/task_mmu.c); a backslash stays as it is.
 fn unescape(path: &[u8]) -> Vec<u8> {
+    if !path.contains(&b'\\') {
+        return path.to_vec();
+    }
     let mut out = Vec::with_capacity(path.len());
     let mut rest = path;
     while let Some(first) = rest.first() {

@@ -5,6 +5,12 @@ use super::{fields, number};
 /// Bit of `CAP_SETUID` in a capability mask (capabilities(7)).
 const CAP_SETUID: u32 = 7;
 
+/// Bits of `CAP_DAC_READ_SEARCH`, `CAP_SYS_PTRACE`, `CAP_SYS_ADMIN` and `CAP_CHECKPOINT_RESTORE`.
+const CAP_DAC_READ_SEARCH: u32 = 2;
+const CAP_SYS_PTRACE: u32 = 19;
+const CAP_SYS_ADMIN: u32 = 21;
+const CAP_CHECKPOINT_RESTORE: u32 = 40;
+
 /// What of it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
@@ -21,6 +27,19 @@ impl Status {
     #[must_use]
     pub const fn can_change_uid(&self) -> bool {
         self.permitted & (1 << CAP_SETUID) != 0
+    }
+
+    /// Which of the capabilities it lacks that are needed to look at other users' processes: to read their directories in
+    /// proc(5), to pass the check of ptrace(2), to open the files they map (`map_files`; CAP_SYS_ADMIN does too).
+    #[must_use]
+    pub fn lacks(&self) -> Vec<&'static str> {
+        let none = |bits: &[u32]| bits.iter().all(|bit| self.permitted & (1 << bit) == 0);
+        let needed: [(&str, &[u32]); 3] = [
+            ("CAP_DAC_READ_SEARCH", &[CAP_DAC_READ_SEARCH]),
+            ("CAP_SYS_PTRACE", &[CAP_SYS_PTRACE]),
+            ("CAP_CHECKPOINT_RESTORE", &[CAP_CHECKPOINT_RESTORE, CAP_SYS_ADMIN]),
+        ];
+        needed.into_iter().filter(|(_, bits)| none(bits)).map(|(name, _)| name).collect()
     }
 
     /// Whether it is, was, or is about to be the superuser.
@@ -49,6 +68,18 @@ mod tests {
 
     fn check(input: &[u8], expected: Option<Status>) {
         assert_eq!(parse(input), expected);
+    }
+
+    #[test]
+    fn capabilities_that_are_missing() {
+        let lacks = |permitted| Status { uids: [1; 4], tracer: 0, permitted }.lacks();
+        let all = 1 << 2 | 1 << 19 | 1 << 40;
+        assert!(lacks(all).is_empty() && lacks(u64::MAX).is_empty());
+        assert_eq!(lacks(all & !(1 << 2)), ["CAP_DAC_READ_SEARCH"]);
+        assert_eq!(lacks(all & !(1 << 19)), ["CAP_SYS_PTRACE"]);
+        assert_eq!(lacks(all & !(1 << 40)), ["CAP_CHECKPOINT_RESTORE"]);
+        assert!(lacks(1 << 2 | 1 << 19 | 1 << 21).is_empty());
+        assert_eq!(lacks(0).len(), 3);
     }
 
     #[test]

@@ -80,17 +80,24 @@ codes! { LIVE;
         "code or read-only data of an SSH server was written to in memory and put back";
         "The process has a copy of its own of a page that it should share with the file, so something wrote to it; by now the \
          bytes are the file's again. A debugger that set a breakpoint and took it out leaves this, and so does a backdoor that \
-         hides while somebody looks.";
-        "Ask who debugged this server; if nobody did, restart it and look for what could write to its memory.";
+         hides while somebody looks. Linux itself leaves it now and then where a probe (uprobe) was taken out while something else \
+         still held the page: then it is the mark of a tracing tool that has gone.";
+        "Ask who debugged or traced this server; if nobody did, restart it and look for what could write to its memory.";
         ["Documentation/admin-guide/mm/pagemap.rst of Linux", "ptrace(2)"]
     UPROBE = "live/uprobe", Integrity, High;
         "there are breakpoint instructions in the code of an SSH server";
         "Single instructions of the file were replaced by breakpoints in memory. The kernel does this for user-space probes (uprobes): \
          tracing tools and eBPF security agents use them, and so do password stealers, on libpam and on sshd. Probes set with \
-         perf_event_open(2) stand in no list; the changed page is the only witness. A debugger's breakpoints look the same.";
+         perf_event_open(2) stand in no list; the changed page is the only witness. A debugger's breakpoints look the same. Since Linux 6.18 a probe on a \
+         five-byte no-op of x86 becomes a call into `[uprobes-trampoline]`, which the kernel maps for it.";
         "Name who set them: the evidence lists the lines of `uprobe_events` for the place and the processes that hold a descriptor of \
          the kind; `bpftool link` lists programs that hold on without a process.";
         ["Documentation/trace/uprobetracer.rst of Linux", "perf_event_open(2)"]
+    CACHE_DIFFERS = "live/cache-differs-from-medium", Integrity, High;
+        "a file that an SSH server executes is another on its medium than in memory";
+        "Everybody reads and executes files from the page cache, which the kernel fills from the medium once. Here the two hold          different bytes: either the cache was changed without being written back, as flaws of the kernel (Dirty Pipe,          CVE-2022-0847) allowed, or the medium was changed beneath the mounted file system. A failing disk and a snapshot that          was put back under a running system do this too.";
+        "Keep both contents (`dd iflag=direct` reads the medium) and compare each with the package before the host is restarted.";
+        ["open(2), O_DIRECT", "CVE-2022-0847"]
     VDSO_MODIFIED = "live/vdso-modified", Compromise, Critical;
         "the code that the kernel gives to every process was changed in an SSH server";
         "The kernel maps the same small library (vdso(7)) into every process. That of this server differs from our own: somebody \

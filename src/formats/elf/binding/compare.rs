@@ -89,20 +89,26 @@ pub fn compare(
     let mut compared = Compared::default();
     let Some(tables) = modules.get(index).and_then(|module| module.tables) else { return compared };
     let judge = Judge { modules, layout, index, tables };
-    let mut slots = plan.slots.get(index).map(Vec::as_slice).unwrap_or_default().iter().peekable();
-    let mut relr = tables.relr.iter().peekable();
+    let mut slots = plan.slots.get(index).map(Vec::as_slice).unwrap_or_default().iter();
+    let mut slot = slots.next();
+    let mut relr = tables.relr.iter().copied();
+    let mut relative = relr.next();
     for (words, memory) in tables.watched.iter().zip(memory) {
         for ((at, file), actual) in (0_u64..).zip(&words.words).zip(memory) {
             let address = words.address.saturating_add(at.saturating_mul(8));
-            while slots.next_if(|slot| slot.address < address).is_some() {}
-            while relr.next_if(|place| **place < address).is_some() {}
+            while slot.is_some_and(|slot| slot.address < address) {
+                slot = slots.next();
+            }
+            while relative.is_some_and(|place| place < address) {
+                relative = relr.next();
+            }
             compared.words = compared.words.saturating_add(1);
-            if let Some(slot) = slots.next_if(|slot| slot.address == address) {
+            if let Some(slot) = slot.filter(|slot| slot.address == address) {
                 compared.symbols = compared.symbols.saturating_add(u64::from(slot.symbol != 0));
                 judge.slot(slot, *actual, &mut compared);
                 continue;
             }
-            let bias = if relr.peek() == Some(&&address) { judge.bias() } else { 0 };
+            let bias = if relative == Some(address) { judge.bias() } else { 0 };
             let expected = file.wrapping_add(bias);
             if *actual != expected && !judge.may_differ(address, *file, *actual) {
                 let (symbol, known) = (0, true);
@@ -155,29 +161,23 @@ impl Judge<'_> {
     }
 
     fn slot(&self, slot: &Slot, actual: u64, compared: &mut Compared) {
-        let mut expected: Vec<u64> = Vec::new();
-        let mut known = true;
+        let places = match &slot.rule {
+            Rule::Exactly(place) => std::slice::from_ref(place),
+            Rule::OneOf(places) => places,
+            _ => &[],
+        };
         let good = match &slot.rule {
-            Rule::Exactly(place) => {
-                let value = self.value(*place);
-                expected.extend(value);
-                value == Some(actual)
-            }
-            Rule::OneOf(places) => {
-                expected.extend(places.iter().filter_map(|place| self.value(*place)));
-                expected.contains(&actual)
-            }
+            Rule::Exactly(_) | Rule::OneOf(_) => places.iter().any(|place| self.value(*place) == Some(actual)),
             Rule::Resolved(resolved) => return self.resolved(slot, resolved, actual, compared),
             Rule::TlsNumber => actual < TLS_NUMBER || actual.wrapping_neg() < TLS_NUMBER,
             Rule::LoaderCode => self.layout.loader.is_some_and(|loader| self.is_code_of(loader, actual)),
             Rule::Argument => !self.is_code(actual),
-            Rule::Unresolved => {
-                known = false;
-                false
-            }
+            Rule::Unresolved => false,
         };
         if !good {
             let (address, symbol) = (slot.address, slot.symbol);
+            let known = slot.rule != Rule::Unresolved;
+            let expected = places.iter().filter_map(|place| self.value(*place)).collect();
             compared.mismatches.push(Mismatch { address, symbol, actual, expected, known });
         }
     }

@@ -50,6 +50,17 @@ pub const fn kind(machine: u16, kind: u32) -> Option<Kind> {
     })
 }
 
+/// What is added to the address of a symbol. On x86-64 nothing is in the global offset table, whatever the field says
+/// (`elf_machine_rela` of glibc's sysdeps/x86_64/dl-machine.h): binutils since 2.41 may keep the address of the calling stub
+/// there (ld(1), `-z mark-plt`).
+#[must_use]
+pub const fn addend(machine: u16, kind: Kind, field: u64) -> u64 {
+    match (machine, kind) {
+        (EM_X86_64, Kind::GlobalData | Kind::JumpSlot) => 0,
+        _ => field,
+    }
+}
+
 /// Whether the rules are known at all.
 #[must_use]
 pub const fn is_known(machine: u16) -> bool {
@@ -62,5 +73,18 @@ impl Kind {
     #[must_use]
     pub const fn skips_undefined(self) -> bool {
         matches!(self, Self::JumpSlot | Self::TlsModule | Self::TlsOffset | Self::TlsDescriptor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_field_of_a_slot_says_something_on_arm_only() {
+        assert_eq!(addend(EM_X86_64, Kind::JumpSlot, 0x28020), 0);
+        assert_eq!(addend(EM_X86_64, Kind::GlobalData, 8), 0);
+        assert_eq!(addend(EM_X86_64, Kind::Symbol, 8), 8);
+        assert_eq!(addend(EM_AARCH64, Kind::JumpSlot, 8), 8);
     }
 }

@@ -237,10 +237,11 @@ impl<'a> Binder<'a> {
     /// The rule for a word that holds a symbol's address.
     fn address(&mut self, module: usize, tables: &Tables, entry: &Entry, kind: Kind, unbound: Option<Place>) -> Rule {
         let found = self.definitions(module, tables, entry.symbol, kind);
+        let addend = machine::addend(tables.machine, kind, entry.addend);
         let weak = tables.symbol(entry.symbol).is_none_or(|symbol| symbol.binding() == WEAK);
         if found.is_empty() {
             // A call that was never made is not bound, or the process would have ended.
-            let nothing = weak.then_some(Place { module: None, value: entry.addend });
+            let nothing = weak.then_some(Place { module: None, value: addend });
             return one_of(nothing.into_iter().chain(unbound).collect());
         }
         let indirect = found.iter().find_map(|definition| {
@@ -262,7 +263,7 @@ impl<'a> Binder<'a> {
         let place = |definition: &Definition| {
             let symbol = self.symbol(*definition)?;
             let absolute = u32::from(symbol.section) == SHN_ABS;
-            let value = symbol.value.wrapping_add(entry.addend);
+            let value = symbol.value.wrapping_add(addend);
             Some(if absolute { Place { module: None, value } } else { place_in(definition.module, value) })
         };
         one_of(found.iter().filter_map(place).chain(unbound).collect())
