@@ -29,7 +29,9 @@ pub const LIMITS: &[Limit] = &[
     },
     Limit {
         what: "the medium behind the page cache, without `--deep`",
-        why: "Files are read as the page cache holds them, which is what servers execute. With `--deep` what they execute is read               past it too and compared, where the file system allows it (not in memory, not compressed).",
+        why: "Files are read as the page cache holds them, which is what servers execute. With `--deep` what they \
+         execute is read past it too and compared, where the file system allows it (not in memory, not \
+         compressed).",
         live: true,
     },
     Limit {

@@ -95,7 +95,10 @@ codes! { LIVE;
         ["Documentation/trace/uprobetracer.rst of Linux", "perf_event_open(2)"]
     CACHE_DIFFERS = "live/cache-differs-from-medium", Integrity, High;
         "a file that an SSH server executes is another on its medium than in memory";
-        "Everybody reads and executes files from the page cache, which the kernel fills from the medium once. Here the two hold          different bytes: either the cache was changed without being written back, as flaws of the kernel (Dirty Pipe,          CVE-2022-0847) allowed, or the medium was changed beneath the mounted file system. A failing disk and a snapshot that          was put back under a running system do this too.";
+        "Everybody reads and executes files from the page cache, which the kernel fills from the medium once. Here \
+         the two hold different bytes: either the cache was changed without being written back, as flaws of the \
+         kernel (Dirty Pipe, CVE-2022-0847) allowed, or the medium was changed beneath the mounted file system. A \
+         failing disk and a snapshot that was put back under a running system do this too.";
         "Keep both contents (`dd iflag=direct` reads the medium) and compare each with the package before the host is restarted.";
         ["open(2), O_DIRECT", "CVE-2022-0847"]
     VDSO_MODIFIED = "live/vdso-modified", Compromise, Critical;

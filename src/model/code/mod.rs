@@ -192,6 +192,12 @@ mod tests {
                 "{}",
                 info.id
             );
+            for text in [info.summary, info.explanation, info.remediation] {
+                assert!(!text.contains("  ") && text.trim() == text, "{}: blanks in `{text}`", info.id);
+            }
+        }
+        for limit in crate::model::limits::LIMITS {
+            assert!(!limit.what.contains("  ") && !limit.why.contains("  "), "blanks in `{}`", limit.what);
         }
     }
 }
