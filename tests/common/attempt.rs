@@ -49,6 +49,7 @@ const UNFIT: &[(&str, &str)] = &[
     ("59_kerberos_password", "needs a KDC"),
     ("policy_09_security_keys", "needs a security key"),
     ("policy_11_certificates_in_a_block", "needs a second authority"),
+    ("policy_12_tickets", "needs a KDC"),
     ("policy_14_zone_of_one_factor", "its policy demands one factor"),
 ];
 
@@ -278,7 +279,12 @@ pub fn log_in(
     let now = || run(Command::new("oathtool").args(["--totp", "--base32", SEED])).trim().to_owned();
     let code = if offer.code { now() } else { "000000".to_owned() };
     let password = if offer.password { PASSWORD } else { "wrong" };
-    let secret = if joined { format!("{password}{code}") } else { password.to_owned() };
+    // Whoever has the code alone types that where a password is asked for.
+    let secret = match (joined, offer.password) {
+        (true, true) => format!("{password}{code}"),
+        (true, false) if offer.code => code.clone(),
+        _ => password.to_owned(),
+    };
     // A list may ask for the password more than once.
     let prompts = format!("NumberOfPasswordPrompts={}", methods.map_or(1, |methods| methods.split(',').count()));
     let (port, to) = (port.to_string(), format!("{user}@{}", if v6 { "::1" } else { "127.0.0.1" }));
