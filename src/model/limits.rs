@@ -16,7 +16,8 @@ pub const LIMITS: &[Limit] = &[
     Limit {
         what: "the kernel",
         why: "Every answer comes through system calls. A kernel module or eBPF program that lies about files, sockets or \
-              processes is believed unless two views of the kernel contradict each other. Judge the image from another \
+              processes is believed unless two views of the kernel contradict each other. Which BPF programs hang on a server, \
+              which packet sockets filter, and whether modules or processes are hidden is not asked. Judge the image from another \
               machine (`sshproof scan --root DIR`), or compare with a boot whose measurements a TPM has quoted.",
         live: true,
     },
