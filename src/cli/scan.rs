@@ -28,7 +28,8 @@ pub struct ScanArgs {
     /// Run only these checks, separated by commas: provenance, live, backdoor, anomaly, login, hygiene
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = check)]
     check: Vec<Check>,
-    /// Search every ELF file beneath the root for indicators, not only what can decide a login
+    /// Search every ELF file beneath the root for indicators, not only what can decide a login; takes minutes, and memory as
+    /// large as the largest file (at most 1 GiB)
     #[arg(long)]
     scan_all: bool,
     /// Read all code and read-only data of running servers and compare it with the files; without it only pages are read

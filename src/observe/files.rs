@@ -12,7 +12,8 @@ use crate::host::snapshot::Snapshot;
 use crate::knowledge::Knowledge;
 use crate::model::{Algorithm, Digest, FileKind, Meta, RootedPath, text};
 
-/// Largest file whose content is read, in bytes. OpenSSH's largest library, libcrypto, has 5 MB.
+/// Largest program whose content is read, in bytes, unless [`Looker::read_up_to`] says otherwise. OpenSSH's largest library,
+/// libcrypto, has 5 MB.
 const MAX_BINARY: u64 = 256 << 20;
 /// Largest configuration file that is kept as text, in bytes.
 const MAX_TEXT: u64 = 16 << 20;
@@ -28,6 +29,8 @@ pub struct Looker<'a> {
     root: &'a Root,
     knowledge: &'a Knowledge,
     deadline: Option<Instant>,
+    /// Largest program that is read, in bytes.
+    largest: u64,
     bytes_read: u64,
     held: Vec<Held>,
     mapped: BTreeSet<u64>,
@@ -53,7 +56,22 @@ impl<'a> Looker<'a> {
     /// A looker that has seen nothing yet.
     #[must_use]
     pub const fn new(root: &'a Root, knowledge: &'a Knowledge, deadline: Option<Instant>) -> Self {
-        Self { root, knowledge, deadline, bytes_read: 0, held: Vec::new(), mapped: BTreeSet::new(), tables: Vec::new() }
+        let largest = MAX_BINARY;
+        Self {
+            root,
+            knowledge,
+            deadline,
+            largest,
+            bytes_read: 0,
+            held: Vec::new(),
+            mapped: BTreeSet::new(),
+            tables: Vec::new(),
+        }
+    }
+
+    /// From now on reads programs of at most so many bytes. Each is held in memory whole.
+    pub const fn read_up_to(&mut self, largest: u64) {
+        self.largest = largest;
     }
 
     /// From now on keeps the dynamic loader's tables of files with these inode numbers, since processes map them.
@@ -146,7 +164,7 @@ impl<'a> Looker<'a> {
         file.roles.extend(roles);
         if let Some(kind) = file.meta().map(|meta| meta.kind) {
             for look in looks.difference(&file.looks.clone()) {
-                if let Some(snapshot) = see(self.root, &real, kind, *look, file) {
+                if let Some(snapshot) = see(self.root, &real, kind, *look, self.largest, file) {
                     self.bytes_read += u64::try_from(snapshot.bytes().len()).unwrap_or(u64::MAX);
                     self.held.push(Held { path: real.clone(), look: *look, snapshot });
                 }
@@ -179,7 +197,14 @@ impl<'a> Looker<'a> {
 }
 
 /// Looks at what stands at the canonical `path`; its content, if that is wanted and can be read.
-fn see(root: &Root, path: &RootedPath, kind: FileKind, look: Look, file: &mut FileFacts) -> Option<Snapshot> {
+fn see(
+    root: &Root,
+    path: &RootedPath,
+    kind: FileKind,
+    look: Look,
+    largest: u64,
+    file: &mut FileFacts,
+) -> Option<Snapshot> {
     let limit = match look {
         Look::Inode => return None,
         Look::Entries => {
@@ -198,7 +223,7 @@ fn see(root: &Root, path: &RootedPath, kind: FileKind, look: Look, file: &mut Fi
             return None;
         }
         Look::Text | Look::Redacted | Look::PublicKeys => MAX_TEXT,
-        Look::Binary => MAX_BINARY,
+        Look::Binary => largest,
     };
     match Snapshot::read(root, path, limit) {
         Ok(snapshot) => Some(snapshot),
@@ -241,6 +266,24 @@ mod tests {
 
     fn path(text: &str) -> RootedPath {
         RootedPath::new(text).unwrap()
+    }
+
+    #[test]
+    fn a_program_is_read_as_long_as_it_is_no_larger_than_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("program"), b"#!/x").unwrap();
+        let root = Root::open(dir.path(), false).unwrap();
+        let knowledge = Knowledge::new("2026-01-01", Vec::new());
+        let check = |largest, read: bool| {
+            let mut looker = Looker::new(&root, &knowledge, None);
+            looker.read_up_to(largest);
+            let mut table = FileTable::default();
+            looker.fulfil(vec![want("/program", Look::Binary)], &mut table, &mut |_| {}).unwrap();
+            let file = &table.files[&path("/program")];
+            assert_eq!((file.hits.is_some(), file.problem.is_none()), (read, read), "{file:?}");
+        };
+        check(4, true);
+        check(3, false);
     }
 
     fn want(text: &str, look: Look) -> Want {

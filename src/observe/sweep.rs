@@ -12,6 +12,10 @@ use crate::model::{Check, Gap, RootedPath, Subject};
 /// The magic number of ELF (elf(5), `EI_MAG0` to `EI_MAG3`).
 const MAGIC: [u8; 4] = *b"\x7fELF";
 
+/// Largest file that is searched, in bytes; it is held in memory whole. The largest programs of a machine are browsers and
+/// tools written in Go, of some hundred megabytes.
+const LARGEST: u64 = 1 << 30;
+
 /// Searches every ELF file beneath `root`, which is mounted at `place`. Facts keep those in which something was found or
 /// that could not be understood; of the others only their number and size.
 pub fn sweep(
@@ -22,6 +26,7 @@ pub fn sweep(
     progress: &mut dyn FnMut(Progress<'_>),
 ) {
     let mut sweep = Sweep::default();
+    looker.read_up_to(LARGEST);
     for entry in tree::walk(place) {
         let path = match entry {
             Entry::File(path) => path,
@@ -62,14 +67,19 @@ fn search(
     let want = Want { path: path.clone(), role: Role::Extra, look: Look::Binary };
     looker.fulfil(vec![want], &mut facts.files, &mut |_| {})?;
     let Some(file) = facts.files.files.get(path) else { return Ok(()) };
-    if let FileState::Present(meta) = &file.state {
-        sweep.elf_files += 1;
-        sweep.elf_bytes = sweep.elf_bytes.saturating_add(meta.size);
+    let searched = file.hits.is_some();
+    match &file.state {
+        FileState::Present(meta) if searched => {
+            sweep.elf_files += 1;
+            sweep.elf_bytes = sweep.elf_bytes.saturating_add(meta.size);
+        }
+        _ => sweep.left_out += 1,
     }
     let plain = file.problem.is_none() && file.hits.as_ref().is_some_and(Vec::is_empty);
     if plain && !known {
         facts.files.files.remove(path);
-    } else if let Some(problem) = file.problem.clone() {
+    } else if let Some(problem) = file.problem.clone().filter(|_| searched) {
+        // Of a file that was not searched the check tells it.
         facts.gap(Check::Backdoor, Gap::mandatory(Subject::file(path), problem));
     }
     Ok(())
