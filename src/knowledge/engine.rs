@@ -90,8 +90,7 @@ struct Probe {
 /// The search for every pattern, the short ones too.
 #[derive(Debug)]
 struct Thorough {
-    /// `None` if it could not be built: then nothing is found by it.
-    automaton: Option<AhoCorasick>,
+    automaton: AhoCorasick,
     /// Atom → the patterns found by it.
     by_atom: Vec<Vec<Probe>>,
 }
@@ -99,7 +98,11 @@ struct Thorough {
 impl Thorough {
     fn new(patterns: &[Pattern]) -> Self {
         let atoms: Index<ATOM> = patterns.iter().enumerate().map(|(at, pattern)| (at, pattern.bytes.atom())).collect();
-        let automaton = AhoCorasick::builder().kind(Some(AhoCorasickKind::ContiguousNFA)).build(&atoms.keys).ok();
+        // A panic here costs the file its answer and is told; an automaton left out would be taken for a clean file.
+        let automaton = AhoCorasick::builder()
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .build(&atoms.keys)
+            .expect("literals of four bytes fit an automaton");
         Self { automaton, by_atom: atoms.probes }
     }
 }
@@ -189,7 +192,7 @@ impl Engine {
         if self.rules.iter().any(|rule| rule.short && rule.may_hit(elf, &found, Some(&self.slots))) {
             let thorough = self.thorough.get_or_init(|| Thorough::new(&self.patterns));
             found = self.nothing_found();
-            for at in thorough.automaton.iter().flat_map(|automaton| automaton.find_overlapping_iter(bytes)) {
+            for at in thorough.automaton.find_overlapping_iter(bytes) {
                 let probes = thorough.by_atom.get(at.pattern().as_usize());
                 self.verify_each(probes, at.start(), bytes, elf, &mut found);
             }
