@@ -14,6 +14,7 @@ mod common;
 use std::process::{Child, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use common::intruder;
 use common::login::two_factor;
 use common::mimic::{self, Part, trial};
 use common::namespace::{Host, On};
@@ -38,28 +39,8 @@ const OPTIONS: [&str; 4] = ["-p", "2222", "-o", "PidFile=none"];
 /// A library that makes executable memory and an sshd that runs from a file in memory.
 fn code_in_memory_is_named() {
     let root = two_factor();
-    root.compile(
-        "/opt/writer.so",
-        "#include <sys/mman.h>\n\
-         __attribute__((constructor)) static void begin(void) {\n\
-           char *p = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n\
-           *p = (char)0xc3;\n\
-           mprotect(p, 4096, PROT_READ | PROT_EXEC);\n\
-           mmap(0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS, -1, 0);\n\
-         }\n",
-        &["-shared", "-fPIC"],
-    );
-    root.compile(
-        "/opt/from-memory",
-        "#define _GNU_SOURCE\n#include <sys/mman.h>\n#include <sys/sendfile.h>\n#include <fcntl.h>\n#include <unistd.h>\n\
-         extern char **environ;\n\
-         int main(int n, char **v) {\n\
-           int in = open(v[1], O_RDONLY), out = memfd_create(\"x\", 0);\n\
-           while (sendfile(out, in, 0, 1 << 20) > 0) {}\n\
-           return fexecve(out, v + 1, environ);\n\
-         }\n",
-        &[],
-    );
+    intruder::writer(&root);
+    intruder::from_memory(&root);
     let host = Host::boot(root);
     host.start_sshd(22, &[], &["/usr/sbin/sshd"]);
     let control = host.scan(&[]);

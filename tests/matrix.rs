@@ -14,9 +14,9 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read as _;
-use std::process::{Child, ExitCode, Stdio};
+use std::process::ExitCode;
 
+use common::intruder::{self, Helper, PMU, probe};
 use common::login::two_factor;
 use common::mimic::{self, Part, trial};
 use common::namespace::{Host, On};
@@ -26,9 +26,6 @@ use common::report::Scan;
 use common::root::Root;
 use sshproof::formats::elf::Elf;
 use sshproof::formats::elf::binding::Tables;
-
-/// Where the kernel says which kind of perf event a uprobe is.
-const PMU: &str = "/sys/bus/event_source/devices/uprobe/type";
 
 fn main() -> ExitCode {
     let parts = &[Part::Packages, Part::Namespaces, Part::Program("cc"), Part::File(PMU)];
@@ -146,28 +143,8 @@ fn named(scan: &Scan) -> BTreeMap<i32, BTreeSet<String>> {
 fn root() -> Root {
     let root = two_factor();
     root.compile("/opt/between.so", "int pam_authenticate(void *h, int f) { return 7; }", &["-shared", "-fPIC"]);
-    root.compile(
-        "/opt/writer.so",
-        "#include <sys/mman.h>\n\
-         __attribute__((constructor)) static void begin(void) {\n\
-           char *p = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n\
-           *p = (char)0xc3;\n\
-           mprotect(p, 4096, PROT_READ | PROT_EXEC);\n\
-           mmap(0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS, -1, 0);\n\
-         }\n",
-        &["-shared", "-fPIC"],
-    );
-    root.compile(
-        "/opt/from-memory",
-        "#define _GNU_SOURCE\n#include <sys/mman.h>\n#include <sys/sendfile.h>\n#include <fcntl.h>\n#include <unistd.h>\n\
-         extern char **environ;\n\
-         int main(int n, char **v) {\n\
-           int in = open(v[1], O_RDONLY), out = memfd_create(\"x\", 0);\n\
-           while (sendfile(out, in, 0, 1 << 20) > 0) {}\n\
-           return fexecve(out, v + 1, environ);\n\
-         }\n",
-        &[],
-    );
+    intruder::writer(&root);
+    intruder::from_memory(&root);
     root.compile(
         "/opt/tracer",
         "#include <stdlib.h>\n#include <sys/ptrace.h>\n#include <unistd.h>\n\
@@ -178,19 +155,7 @@ fn root() -> Root {
          }\n",
         &[],
     );
-    root.compile(
-        "/opt/prober",
-        "#include <linux/perf_event.h>\n#include <stdlib.h>\n#include <sys/syscall.h>\n#include <unistd.h>\n\
-         int main(int n, char **v) {\n\
-           struct perf_event_attr a = {0};\n\
-           a.size = sizeof a; a.type = atoi(v[1]); a.uprobe_path = (unsigned long)\"/usr/sbin/sshd\";\n\
-           a.probe_offset = strtoul(v[2], 0, 0); a.sample_period = 1; a.wakeup_events = 1;\n\
-           if (syscall(SYS_perf_event_open, &a, atoi(v[3]), -1, -1, 0) < 0) return 1;\n\
-           write(1, \"y\", 1);\n\
-           char end; return read(0, &end, 1);\n\
-         }\n",
-        &[],
-    );
+    intruder::prober(&root);
     root
 }
 
@@ -264,9 +229,7 @@ fn tamper(host: &Host, files: &Files, port: u16, tampering: Tampering) -> (i32, 
         }
         Tampering::Probe => {
             let pid = plain();
-            let kind = std::fs::read_to_string(PMU).unwrap();
-            let place = files.entry.to_string();
-            (pid, Some(Helper::start(host, &["/opt/prober", kind.trim(), &place, &pid.to_string()])))
+            (pid, Some(probe(host, SSHD, pid, &[files.entry])))
         }
         Tampering::Deleted => {
             host.must(&["cp", SSHD, "/opt/gone"]);
@@ -284,25 +247,5 @@ fn tamper(host: &Host, files: &Files, port: u16, tampering: Tampering) -> (i32, 
             host.must(&["mv", "/usr/sbin/sshd.old", SSHD]);
             (pid, None)
         }
-    }
-}
-
-/// A program within the host that says `y` when it is ready, and ends with its handle.
-struct Helper(Child);
-
-impl Helper {
-    fn start(host: &Host, command: &[&str]) -> Self {
-        let mut child = host.command(command).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut ready = [0];
-        child.stdout.as_mut().unwrap().read_exact(&mut ready).expect("it is ready");
-        Self(child)
-    }
-}
-
-impl Drop for Helper {
-    fn drop(&mut self) {
-        // It reads to the end of its input; nsenter(1), which is killed more easily, would leave it behind.
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
     }
 }

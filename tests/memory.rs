@@ -11,18 +11,15 @@
 
 mod common;
 
-use std::io::Read as _;
-use std::process::{Child, ExitCode, Stdio};
+use std::process::ExitCode;
 
+use common::intruder::{self, Helper, PMU, probe};
 use common::login::two_factor;
 use common::mimic::{self, Part, trial};
 use common::namespace::Host;
 use common::poke::Victim;
 use common::report::Scan;
 use common::root::Root;
-
-/// Where the kernel says which kind of perf event a uprobe is.
-const PMU: &str = "/sys/bus/event_source/devices/uprobe/type";
 
 fn main() -> ExitCode {
     let parts = &[Part::Packages, Part::Namespaces];
@@ -146,33 +143,10 @@ fn a_uprobe_of_tracefs() {
 }
 
 /// Sets breakpoints by perf_event_open(2), which leaves no line anywhere: at the offsets that stand in the file named last.
-const PROBER: &str = "#include <linux/perf_event.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <sys/syscall.h>\n#include <unistd.h>\n\
-     int main(int n, char **v) {\n\
-       struct perf_event_attr a = {0};\n\
-       a.size = sizeof a; a.type = atoi(v[1]); a.uprobe_path = (unsigned long)v[2];\n\
-       a.sample_period = 1; a.wakeup_events = 1;\n\
-       FILE *places = fopen(v[4], \"r\");\n\
-       unsigned long at;\n\
-       while (fscanf(places, \"%lx\", &at) == 1) {\n\
-         a.probe_offset = at;\n\
-         if (syscall(SYS_perf_event_open, &a, atoi(v[3]), atoi(v[3]) < 0 ? 0 : -1, -1, 0) < 0) return 1;\n\
-       }\n\
-       write(1, \"y\", 1);\n\
-       char end; return read(0, &end, 1);\n\
-     }\n";
-
-/// Of any process if `pid` is -1.
-fn probe(host: &Host, file: &str, pid: i32, places: &[u64]) -> Helper {
-    let list: String = places.iter().map(|place| format!("{place:x}\n")).collect();
-    host.root().write("/run/places", list);
-    let kind = std::fs::read_to_string(PMU).unwrap();
-    Helper::start(host, &["/opt/prober", kind.trim(), file, &pid.to_string(), "/run/places"])
-}
-
 /// A host with a server that is to be probed.
 fn probed() -> (Host, i32) {
     let root = two_factor();
-    root.compile("/opt/prober", PROBER, &[]);
+    intruder::prober(&root);
     let host = Host::boot(root);
     host.start_sshd(22, &[], &["/usr/sbin/sshd"]);
     let pid = host.start_sshd(2222, &[], &["/usr/sbin/sshd", "-p", "2222", "-o", "PidFile=none"]);
@@ -217,7 +191,7 @@ fn a_uprobe_that_was_taken_out() {
 /// of the server brings it along.
 fn an_optimised_uprobe() {
     let root = two_factor();
-    root.compile("/opt/prober", PROBER, &[]);
+    intruder::prober(&root);
     root.compile(
         "/opt/hop.so",
         "#include <unistd.h>\n\
@@ -364,25 +338,5 @@ fn three_rights_suffice() {
         let gaps = scan.mandatory_gaps("live");
         let told = gaps.iter().any(|gap| gap["reason"].as_str().unwrap().contains(reason));
         assert!(told, "{missing}: {}", scan.troubles());
-    }
-}
-
-/// A program within the host that says `y` when it is ready, and ends with its handle.
-struct Helper(Child);
-
-impl Helper {
-    fn start(host: &Host, command: &[&str]) -> Self {
-        let mut child = host.command(command).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut ready = [0];
-        child.stdout.as_mut().unwrap().read_exact(&mut ready).expect("it is ready");
-        Self(child)
-    }
-}
-
-impl Drop for Helper {
-    fn drop(&mut self) {
-        // It reads to the end of its input; nsenter(1), which is killed more easily, would leave it behind.
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
     }
 }

@@ -1,6 +1,6 @@
 //! What the integration tests share: test lists that say why something was ignored ([`mimic`]), scratch roots made of
 //! real packages ([`root`]), a host of one's own to boot them in ([`namespace`]), tampering with its memory ([`poke`]), the
-//! program under test ([`program`]), a real login with two factors ([`login`]), the scenarios of the login proof ([`case`]),
+//! intruder's tools ([`intruder`]), the program under test ([`program`]), a real login with two factors ([`login`]), the scenarios of the login proof ([`case`]),
 //! each set up and tried by a real client ([`attempt`]), and readers of reports ([`report`]).
 //!
 //! Each test program compiles this module for itself and uses a part of it.
@@ -15,6 +15,7 @@
 
 pub mod attempt;
 pub mod case;
+pub mod intruder;
 pub mod login;
 pub mod mimic;
 pub mod namespace;
