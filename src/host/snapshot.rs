@@ -1,5 +1,7 @@
 //! One file, opened once, read once: the bytes that are digested are the bytes that are parsed.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
@@ -75,17 +77,16 @@ impl Snapshot {
         if before.size > limit {
             return Err(ReadProblem::TooLarge { size: before.size, limit });
         }
-        let mut bytes = vec![0; usize::try_from(before.size).map_err(|_| ReadProblem::Os(Errno::EFBIG))?];
-        let mut filled = 0;
-        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match nix::unistd::read(&fd, rest) {
-                Ok(0) => return Err(ReadProblem::Changed),
-                Ok(n) => filled += n,
-                Err(Errno::EINTR) => {}
-                Err(errno) => return Err(ReadProblem::Os(errno)),
-            }
+        let mut bytes = Vec::new();
+        let size = usize::try_from(before.size).map_err(|_| ReadProblem::Os(Errno::EFBIG))?;
+        bytes.try_reserve_exact(size).map_err(|_| ReadProblem::Os(Errno::ENOMEM))?;
+        let mut file = File::from(fd);
+        match file.by_ref().take(before.size).read_to_end(&mut bytes) {
+            Ok(n) if n < size => return Err(ReadProblem::Changed),
+            Ok(_) => {}
+            Err(error) => return Err(ReadProblem::Os(Errno::from_raw(error.raw_os_error().unwrap_or_default()))),
         }
-        let after = meta(&fstat(&fd).map_err(ReadProblem::Os)?);
+        let after = meta(&fstat(&file).map_err(ReadProblem::Os)?);
         if (after.size, after.mtime, after.ctime, after.ino) != (before.size, before.mtime, before.ctime, before.ino) {
             return Err(ReadProblem::Changed);
         }

@@ -13,17 +13,17 @@ pub struct Wanted {
     names: HashSet<Vec<u8>>,
     /// Which endings of four bytes occur among the names with their slash, as a table of 65,536 bits.
     endings: Box<[u64; 1024]>,
-    /// Whether a name of one or two letters is wanted, whose ending depends on the directory: then the table says nothing.
-    any_ending: bool,
+    /// Whether a name of one or two letters is wanted. Its ending depends on the directory, so that the table says nothing.
+    short: bool,
 }
 
 impl Wanted {
     /// Prepares the search for `paths`.
     #[must_use]
     pub fn new<'a>(paths: impl IntoIterator<Item = &'a RootedPath>) -> Self {
-        let mut wanted = Self { names: HashSet::new(), endings: Box::new([0; 1024]), any_ending: false };
+        let mut wanted = Self { names: HashSet::new(), endings: Box::new([0; 1024]), short: false };
         for path in paths {
-            wanted.any_ending |= path.file_name().len() < 3;
+            wanted.short |= path.file_name().len() < 3;
             if let Some((word, bit)) = ending(path.as_bytes())
                 && let Some(word) = wanted.endings.get_mut(word)
             {
@@ -43,8 +43,8 @@ impl Wanted {
             let line = bytes.get(start..end).unwrap_or_default();
             start = end.saturating_add(1);
             // Four bytes decide nearly every line.
-            let maybe = self.any_ending
-                || ending(line).is_some_and(|(word, bit)| self.endings.get(word).is_some_and(|w| w & bit != 0));
+            let maybe = ending(line).is_some_and(|(word, bit)| self.endings.get(word).is_some_and(|w| w & bit != 0))
+                || (self.short && has_short_name(line));
             if maybe && self.names.contains(file_name(line)) {
                 found.push(line);
             }
@@ -58,6 +58,11 @@ fn ending(path: &[u8]) -> Option<(usize, u64)> {
     // Fibonacci hashing: the product's top 16 bits.
     let hash = u32::from_le_bytes(*path.last_chunk()?).wrapping_mul(0x9e37_79b1).wrapping_shr(16);
     Some((usize::try_from(hash.wrapping_shr(6)).ok()?, 1_u64.wrapping_shl(hash & 63)))
+}
+
+/// Whether the file name has one letter or two.
+fn has_short_name(path: &[u8]) -> bool {
+    path.iter().rev().take(3).any(|byte| *byte == b'/')
 }
 
 fn file_name(path: &[u8]) -> &[u8] {
@@ -90,6 +95,11 @@ mod tests {
         check(&[b"/etc/pam.d/ssh"], b"/x/ssh\n/x/sshd\n/ssh\nssh", &[b"/x/ssh", b"/ssh"]);
         check(&[b"/a\xff"], b"/x/a\xff\n/a\n\n", &[b"/x/a\xff"]);
         check(&[b"/a"], b"", &[]);
+        check(
+            &[b"/x/ab", b"/usr/abc"],
+            b"/long/way/ab\n/long/way/b\n/other/abc\n/xabc\n/ab\n/b",
+            &[b"/long/way/ab", b"/other/abc", b"/ab"],
+        );
         check(&[b"/etc/x"], b"/etc/x\r\n/etc/x\0\n", &[]);
         check(&[], b"/etc/x\n", &[]);
     }

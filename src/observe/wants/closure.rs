@@ -36,22 +36,47 @@ pub fn closures(root: &RootFacts) -> BTreeMap<RootedPath, BTreeSet<RootedPath>> 
     Walk::over(root).closures
 }
 
+/// What the loader of one program would open.
+#[derive(Debug)]
+pub struct Resolver<'a> {
+    files: &'a FileTable,
+    loader: Loader<'a>,
+    record: &'a ElfRecord,
+    origin: RootedPath,
+}
+
+impl<'a> Resolver<'a> {
+    /// The resolver of `object`, a program.
+    ///
+    /// # Errors
+    /// Why it cannot be told, or not yet, what the program's loader would open.
+    pub fn of(root: &'a RootFacts, object: &'a RootedPath) -> Result<Self, Resolution> {
+        let files = &root.files;
+        let Some((path, record)) = program(files, object) else {
+            let want = Want { path: object.clone(), role: Role::Probe, look: Look::Binary };
+            return Err(Resolution::Pending(vec![want]));
+        };
+        let Some(interpreter) = interpreter(record) else {
+            return Err(Resolution::Unknown(format!("`{path}` has no dynamic loader")));
+        };
+        let mut wants = BTreeSet::new();
+        let Some(loader) = Loader::find(files, &interpreter, record, &mut wants) else {
+            return Err(Resolution::Pending(wants.into_iter().collect()));
+        };
+        Ok(Self { files, loader, record, origin: path.parent().unwrap_or_else(RootedPath::root) })
+    }
+
+    /// What it would open for `soname`.
+    #[must_use]
+    pub fn resolve(&self, soname: &[u8]) -> Resolution {
+        search(self.files, &self.loader, &[Asker { record: self.record, origin: &self.origin }], soname)
+    }
+}
+
 /// What the loader of `object`, a program, would open for `soname`.
 #[must_use]
 pub fn resolve(root: &RootFacts, object: &RootedPath, soname: &[u8]) -> Resolution {
-    let files = &root.files;
-    let mut wants = BTreeSet::new();
-    let Some((path, record)) = program(files, object) else {
-        return Resolution::Pending(vec![Want { path: object.clone(), role: Role::Probe, look: Look::Binary }]);
-    };
-    let Some(interpreter) = interpreter(record) else {
-        return Resolution::Unknown(format!("`{path}` has no dynamic loader"));
-    };
-    let Some(loader) = Loader::find(files, &interpreter, record, &mut wants) else {
-        return Resolution::Pending(wants.into_iter().collect());
-    };
-    let origin = path.parent().unwrap_or_else(RootedPath::root);
-    search(files, &loader, &[Asker { record, origin: &origin }], soname)
+    Resolver::of(root, object).map_or_else(|answer| answer, |resolver| resolver.resolve(soname))
 }
 
 /// The canonical path and record of `object`, if it was read and is ELF.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::closure::resolve;
+use super::closure::Resolver;
 use super::loader::{Known, text};
 use super::search::Resolution;
 use crate::facts::{Look, ObservationGap, Role, RootFacts, Want};
@@ -43,19 +43,19 @@ const DEFAULTS: [&[u8]; 4] = [b"files", b"dns", b"compat", b"nis"];
 #[must_use]
 pub fn wants(root: &RootFacts) -> Vec<Want> {
     let Some(path) = RootedPath::new("/etc/nsswitch.conf") else { return Vec::new() };
-    let mut wants = BTreeSet::new();
+    let mut sources: BTreeSet<Vec<u8>> = DEFAULTS.iter().map(|source| source.to_vec()).collect();
     match text(&root.files, &path, Role::SystemConfig) {
         Known::Pending(want) => return vec![want],
-        Known::Absent => {}
-        Known::Lost(_) => {}
-        Known::Here(text) => {
-            for service in services(text) {
-                modules(root, &service, &mut wants);
-            }
-        }
+        Known::Absent | Known::Lost(_) => {}
+        Known::Here(text) => sources.extend(services(text)),
     }
-    for service in DEFAULTS {
-        modules(root, service, &mut wants);
+    let mut wants = BTreeSet::new();
+    for (server, _) in root.files.with_role(Role::Server) {
+        match Resolver::of(root, server) {
+            Ok(resolver) => sources.iter().for_each(|source| module(&resolver, source, &mut wants)),
+            Err(Resolution::Pending(pending)) => wants.extend(pending),
+            Err(_) => {}
+        }
     }
     wants.into_iter().collect()
 }
@@ -89,19 +89,16 @@ fn services(text: &[u8]) -> BTreeSet<Vec<u8>> {
         .collect()
 }
 
-/// The module of `service`, as each server would find it.
-fn modules(root: &RootFacts, service: &[u8], wants: &mut BTreeSet<Want>) {
-    if service.contains(&b'/') {
+/// The module of `source`, as a server would find it.
+fn module(server: &Resolver<'_>, source: &[u8], wants: &mut BTreeSet<Want>) {
+    if source.contains(&b'/') {
         return;
     }
-    let soname = [b"libnss_", service, b".so.2"].concat();
-    for (server, _) in root.files.with_role(Role::Server) {
-        match resolve(root, server, &soname) {
-            Resolution::Pending(pending) => wants.extend(pending),
-            Resolution::Found { paths, .. } => {
-                wants.extend(paths.into_iter().map(|path| Want { path, role: Role::NssModule, look: Look::Binary }));
-            }
-            Resolution::Missing(_) | Resolution::Unknown(_) => {}
+    match server.resolve(&[b"libnss_", source, b".so.2"].concat()) {
+        Resolution::Pending(pending) => wants.extend(pending),
+        Resolution::Found { paths, .. } => {
+            wants.extend(paths.into_iter().map(|path| Want { path, role: Role::NssModule, look: Look::Binary }));
         }
+        Resolution::Missing(_) | Resolution::Unknown(_) => {}
     }
 }
