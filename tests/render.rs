@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use sshproof::model::report::{self, Report};
+use sshproof::model::{Check, Subject};
 use sshproof::render::{Format, Style, render};
 
 fn cases() -> Vec<(String, Value)> {
@@ -53,6 +54,28 @@ fn human_text_is_golden() {
             insta::assert_snapshot!(format!("{name}.human"), text);
         });
     }
+}
+
+/// A server that runs and the unit that would start it again read one configuration.
+#[test]
+fn servers_with_the_same_way_in_are_told_together() {
+    let (_, value) = cases().into_iter().find(|(name, _)| name == "refuted-login").unwrap();
+    let mut report = report(&value);
+    let label = "sshd (ssh.service)";
+    let mut twin = report.login[0].clone();
+    twin.server = label.to_owned();
+    report.login.push(twin);
+    let login = report.results.iter_mut().find(|result| result.check == Check::Login).unwrap();
+    let mut other = login.findings[0].clone();
+    other.subject = Subject::Login { server: label.to_owned() };
+    login.findings.push(other);
+    let message = report.login[0].counterexamples[0].replay.clone();
+    let shown = |report: &Report, format| text(report, format, Style::PLAIN).matches(message.as_str()).count();
+    assert_eq!((shown(&report, Format::Human), shown(&report, Format::Html)), (1, 1));
+    assert!(text(&report, Format::Human, Style::PLAIN).contains("server sshd [::]:22, server sshd (ssh.service)"));
+    // Another fix is another story.
+    report.login[1].counterexamples[0].fix.push('!');
+    assert_eq!((shown(&report, Format::Human), shown(&report, Format::Html)), (2, 2));
 }
 
 #[test]

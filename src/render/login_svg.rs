@@ -75,9 +75,12 @@ impl Canvas {
             FactorCount::Authenticators => "authenticators",
             FactorCount::Categories => "categories",
         };
-        let ways = server.paths.len();
-        let noun = if ways == 1 { "way" } else { "ways" };
-        let note = format!("{ways} {noun} in, weakest first; policy demands {} {counted}", server.demanded);
+        let ways = match server.paths.len() {
+            0 => "no way in was found".to_owned(),
+            1 => "1 way in".to_owned(),
+            n => format!("{n} ways in, weakest first"),
+        };
+        let note = format!("{ways}; policy demands {} {counted}", server.demanded);
         self.text(MARGIN, self.y, "fill=\"#57606a\"", &note);
         self.legend();
         self.y += 18;

@@ -165,8 +165,9 @@ fn alarms(out: &mut String, report: &Report) {
             text(first.code.id()),
             text(&rank)
         ));
-        for finding in &group {
-            finding_details(out, report, finding, group.len() > grouped::IN_FULL);
+        let told = grouped::told_once(report, &group);
+        for one in &told {
+            finding_details(out, report, one, told.len() > grouped::IN_FULL);
         }
         out.push_str(&format!(
             "<p class=\"about\">explained by <code>sshproof explain {}</code></p>\n</article>\n",
@@ -176,7 +177,8 @@ fn alarms(out: &mut String, report: &Report) {
     out.push_str("</section>\n");
 }
 
-fn finding_details(out: &mut String, report: &Report, finding: &Finding, folded: bool) {
+fn finding_details(out: &mut String, report: &Report, told: &grouped::Told<'_>, folded: bool) {
+    let finding = told.finding;
     let (open, summary_end, close) = if folded {
         ("<details><summary>", "</summary>", "</details>\n")
     } else {
@@ -188,10 +190,7 @@ fn finding_details(out: &mut String, report: &Report, finding: &Finding, folded:
             out.push_str(&format!("<dt>{}</dt><dd>{}</dd>\n", text(label), prose(value)));
         }
     };
-    let subject = finding.subject.to_string();
-    if !finding.message.contains(&subject) {
-        pair("where", &subject);
-    }
+    pair("where", &told.place());
     let example = grouped::counterexample(report, finding);
     let pieces = finding.evidence.iter().filter(|piece| example.is_none() || !grouped::is_told_by_example(piece));
     for (label, value) in pieces.flat_map(evidence::lines) {

@@ -28,7 +28,7 @@ pub fn write(page: &mut Page, report: &Report) {
         for finding in group.iter().take(IN_FULL) {
             page.hang(&[("  ", Tone::Plain), (finding.code.id(), Tone::Faint)], 4, &finding.message);
         }
-        write_rest(page, &group);
+        write_rest(page, group.get(IN_FULL..).unwrap_or_default());
     }
 }
 
@@ -50,6 +50,44 @@ pub fn groups<'a>(findings: &[&'a Finding]) -> Vec<Vec<&'a Finding>> {
     groups
 }
 
+/// A finding, and the other servers of which the same is to be said.
+pub struct Told<'a> {
+    /// The first of them.
+    pub finding: &'a Finding,
+    /// Subjects of the others.
+    also: Vec<&'a Subject>,
+}
+
+impl Told<'_> {
+    /// What it is about, where the message does not say so; empty if it does.
+    pub fn place(&self) -> String {
+        let subjects = std::iter::once(&self.finding.subject).chain(self.also.iter().copied());
+        let names = subjects.map(ToString::to_string).filter(|name| !self.finding.message.contains(name));
+        names.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The findings of a group, servers with the same way in told together: a running server and the unit that would start it read
+/// one configuration.
+pub fn told_once<'a>(report: &Report, group: &[&'a Finding]) -> Vec<Told<'a>> {
+    let mut all: Vec<Told<'a>> = Vec::new();
+    for finding in group {
+        let example = counterexample(report, finding);
+        let is_same = |told: &&mut Told<'_>| {
+            let one = told.finding;
+            example.is_some()
+                && counterexample(report, one) == example
+                && (&one.message, &one.evidence, &one.remediation)
+                    == (&finding.message, &finding.evidence, &finding.remediation)
+        };
+        match all.iter_mut().find(is_same) {
+            Some(told) => told.also.push(&finding.subject),
+            None => all.push(Told { finding, also: Vec::new() }),
+        }
+    }
+    all
+}
+
 fn write_group(page: &mut Page, report: &Report, group: &[&Finding]) {
     let Some(first) = group.first() else { return };
     page.gap();
@@ -64,21 +102,23 @@ fn write_group(page: &mut Page, report: &Report, group: &[&Finding]) {
     page.hang(&[(first.code.id(), tone)], 0, &format!("  {rank}"));
     let one_remedy = group.iter().all(|finding| finding.remediation == first.remediation);
     let mut told_apart = false;
-    for (number, finding) in group.iter().take(IN_FULL).enumerate() {
+    let told = told_once(report, group);
+    for (number, told) in told.iter().take(IN_FULL).enumerate() {
         if number > 0 {
             page.gap();
         }
-        page.text(2, &finding.message);
-        let has_own_fix = write_details(page, report, finding);
+        page.text(2, &told.finding.message);
+        let has_own_fix = write_details(page, report, told);
         told_apart |= has_own_fix;
         if !has_own_fix && (!one_remedy || group.len() == 1) {
-            fix(page, finding);
+            fix(page, told.finding);
         }
     }
-    if group.len() > 1 {
+    if told.len() > 1 {
         page.gap();
     }
-    write_rest(page, group);
+    let rest: Vec<&Finding> = told.iter().skip(IN_FULL).map(|told| told.finding).collect();
+    write_rest(page, &rest);
     if one_remedy && !told_apart && group.len() > 1 {
         fix(page, first);
     }
@@ -86,10 +126,10 @@ fn write_group(page: &mut Page, report: &Report, group: &[&Finding]) {
 }
 
 /// Everything but message and remedy; whether that held a remedy made for this very finding.
-fn write_details(page: &mut Page, report: &Report, finding: &Finding) -> bool {
-    let subject = finding.subject.to_string();
-    if !finding.message.contains(&subject) {
-        page.field("where", &subject);
+fn write_details(page: &mut Page, report: &Report, told: &Told<'_>) -> bool {
+    let (finding, place) = (told.finding, told.place());
+    if !place.is_empty() {
+        page.field("where", &place);
     }
     let example = counterexample(report, finding);
     for piece in finding.evidence.iter().take(EVIDENCE) {
@@ -132,8 +172,7 @@ fn fix(page: &mut Page, finding: &Finding) {
     }
 }
 
-fn write_rest(page: &mut Page, group: &[&Finding]) {
-    let rest = group.get(IN_FULL..).unwrap_or_default();
+fn write_rest(page: &mut Page, rest: &[&Finding]) {
     if rest.is_empty() {
         return;
     }
