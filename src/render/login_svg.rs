@@ -75,12 +75,13 @@ impl Canvas {
             FactorCount::Authenticators => "authenticators",
             FactorCount::Categories => "categories",
         };
-        let ways = match server.paths.len() {
+        let ways = server.paths.len();
+        let counted_ways = match ways {
             0 => "no way in was found".to_owned(),
             1 => "1 way in".to_owned(),
             n => format!("{n} ways in, weakest first"),
         };
-        let note = format!("{ways}; policy demands {} {counted}", server.demanded);
+        let note = format!("{counted_ways}; policy demands {} {counted}", server.demanded);
         self.text(MARGIN, self.y, "fill=\"#57606a\"", &note);
         self.legend();
         self.y += 18;
