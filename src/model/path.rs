@@ -11,6 +11,11 @@ use super::text;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RootedPath(Vec<u8>);
 
+/// Whether no component is empty, `.` or `..`.
+fn is_plain(parts: &[u8]) -> bool {
+    parts.split(|byte| *byte == b'/').all(|part| !matches!(part, b"" | b"." | b".."))
+}
+
 impl RootedPath {
     /// The examined root itself.
     #[must_use]
@@ -26,25 +31,13 @@ impl RootedPath {
         if bytes.first() != Some(&b'/') || bytes.contains(&0) {
             return None;
         }
-        let mut parts: Vec<&[u8]> = Vec::new();
-        for part in bytes.split(|b| *b == b'/') {
-            match part {
-                b"" | b"." => {}
-                b".." => {
-                    parts.pop();
-                }
-                part => parts.push(part),
-            }
+        let parts = bytes.get(1..).unwrap_or_default();
+        if is_plain(parts) {
+            return Some(Self(bytes.to_vec()));
         }
-        let mut path = Vec::with_capacity(bytes.len());
-        for part in parts {
-            path.push(b'/');
-            path.extend_from_slice(part);
-        }
-        if path.is_empty() {
-            path.push(b'/');
-        }
-        Some(Self(path))
+        let mut path = Self::root();
+        path.push(parts);
+        Some(path)
     }
 
     /// `path` as written; what `..` and `.` mean is settled textually. A relative one is taken from `self`.
@@ -54,10 +47,33 @@ impl RootedPath {
         if path.first() == Some(&b'/') {
             return Self::new(path);
         }
-        let mut whole = self.0.clone();
-        whole.push(b'/');
-        whole.extend_from_slice(path);
-        Self::new(whole)
+        if path.contains(&0) {
+            return None;
+        }
+        let mut whole = Vec::with_capacity(self.0.len().saturating_add(path.len()).saturating_add(1));
+        whole.extend_from_slice(&self.0);
+        let mut whole = Self(whole);
+        whole.push(path);
+        Some(whole)
+    }
+
+    /// Goes on by these components, which hold no NUL.
+    fn push(&mut self, parts: &[u8]) {
+        for part in parts.split(|byte| *byte == b'/') {
+            match part {
+                b"" | b"." => {}
+                b".." => {
+                    let slash = self.0.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+                    self.0.truncate(slash.max(1));
+                }
+                part => {
+                    if self.0 != b"/" {
+                        self.0.push(b'/');
+                    }
+                    self.0.extend_from_slice(part);
+                }
+            }
+        }
     }
 
     /// The bytes, with the leading slash.
@@ -160,6 +176,31 @@ mod tests {
         assert!(!path.is_beneath(&RootedPath::new("/usr/li").unwrap()));
         assert_eq!(RootedPath::root().relative(), b".");
         assert_eq!(RootedPath::new("/usr").unwrap().parent(), Some(RootedPath::root()));
+    }
+
+    proptest::proptest! {
+        /// Taken apart and put together again, the way the documentation says it.
+        #[test]
+        fn any_spelling_is_normal(text in "[a./\\\\]{0,12}", more in "[a./]{0,8}") {
+            fn normal(text: &str) -> Option<Vec<u8>> {
+                let mut parts: Vec<&str> = Vec::new();
+                for part in text.strip_prefix('/')?.split('/') {
+                    match part {
+                        "" | "." => {}
+                        ".." => drop(parts.pop()),
+                        part => parts.push(part),
+                    }
+                }
+                Some(format!("/{}", parts.join("/")).into_bytes())
+            }
+            let bytes = |path: Option<RootedPath>| path.map(|path| path.as_bytes().to_vec());
+            proptest::prop_assert_eq!(bytes(RootedPath::new(&text)), normal(&text));
+            let joined = |path: RootedPath| path.join(&more);
+            let expected = if more.starts_with('/') { normal(&more) } else { normal(&format!("{text}/{more}")) };
+            if let Some(path) = RootedPath::new(&text) {
+                proptest::prop_assert_eq!(bytes(joined(path)), expected);
+            }
+        }
     }
 
     #[test]

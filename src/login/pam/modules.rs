@@ -1,5 +1,7 @@
 //! Where libpam finds a module: one directory, fixed when it was built, or an absolute path.
 
+use std::sync::LazyLock;
+
 use crate::model::RootedPath;
 
 use super::files::Files;
@@ -23,6 +25,9 @@ pub const DIRECTORIES: [&str; 15] = [
     "/usr/lib/pam",
 ];
 
+/// [`DIRECTORIES`] as paths.
+static PATHS: LazyLock<Vec<RootedPath>> = LazyLock::new(|| DIRECTORIES.iter().filter_map(RootedPath::new).collect());
+
 /// Whether a module is installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
@@ -40,7 +45,7 @@ pub fn candidates(name: &[u8]) -> Vec<RootedPath> {
     if name.first() == Some(&b'/') {
         return RootedPath::new(name).into_iter().collect();
     }
-    DIRECTORIES.iter().filter_map(|dir| RootedPath::new(dir)?.join(name)).collect()
+    PATHS.iter().filter_map(|directory| directory.join(name)).collect()
 }
 
 /// Whether an absolute path lies in a directory that libpam itself would use.
@@ -56,20 +61,21 @@ pub fn find(name: &[u8], files: &dyn Files) -> Found {
     if name.windows(4).any(|part| part == b"$ISA") {
         return Found::Unknown("what `$ISA` stands for depends on the build".to_owned());
     }
+    let own = RootedPath::new(name).and_then(|path| path.parent());
+    let mut known = own.is_some();
     let mut doubt = None;
-    let mut known = name.first() == Some(&b'/');
-    for path in candidates(name) {
+    let directories = if known { own.as_slice() } else { PATHS.as_slice() };
+    for directory in directories {
         // A directory that is not there need not be looked into.
-        match path.parent().map(|dir| files.inode(&dir)) {
-            Some(Ok(None)) => continue,
-            Some(Ok(Some(_))) => known = true,
-            Some(Err(reason)) => doubt = Some(reason),
-            None => {}
-        }
-        match files.inode(&path) {
-            Ok(Some(_)) => return Found::Present,
-            Ok(None) => {}
+        match files.inode(directory) {
+            Ok(None) => continue,
+            Ok(Some(_)) => known = true,
             Err(reason) => doubt = Some(reason),
+        }
+        match directory.join(name).map(|path| files.inode(&path)) {
+            Some(Ok(Some(_))) => return Found::Present,
+            Some(Ok(None)) | None => {}
+            Some(Err(reason)) => doubt = Some(reason),
         }
     }
     if let Some(reason) = doubt {
