@@ -18,6 +18,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::ExitCode;
 
 use common::mimic::{self, Part, trial};
+use common::report::Scan;
 use rpm_host::{Host, Key};
 use sshproof::formats::rpm::tag;
 use sshproof::model::report::{LinkKind, Report, Trust};
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         trial("unsigned_values_hide_signed_ones", PARTS, shadowed),
         trial("a_planted_header_does_not_outweigh_the_signed_one", PARTS, planted),
         trial("an_index_without_the_owner", PARTS, index_without_owner),
+        trial("keys_that_the_site_pins", PARTS, site_keys),
         trial("verdicts_are_those_of_rpm_verify", PARTS, as_rpm_verify),
     ])
 }
@@ -227,6 +229,89 @@ fn as_rpm_verify() {
         .collect();
     assert_eq!(ours, theirs);
     println!("{} files judged alike, {} of them altered", surface.len(), theirs.len());
+}
+
+/// The program itself, with a key pinned for an in-house distribution and one for a third party's package; and with pins that
+/// do not reach.
+fn site_keys() {
+    let third = Key::new("Third party <third@example.org>");
+    let host = Host::build_with_third(Key::vendor(), &third);
+    let pin = |key: &Key, name: &str, more: &str, until: &str| {
+        let fingerprint = &key.fingerprint;
+        format!(
+            "[[key]]\nfingerprint = '{fingerprint}'\nfile = '{name}.asc'\n{more}\nowner = 'ops'\nreason = 'it is ours'\n\
+             expires = '{until}'\n"
+        )
+    };
+    let keys = [&host.key, &third].map(|key| String::from_utf8(key.public.clone()).unwrap());
+    let scan = |house: &str, duo: &str| {
+        let files = [("house.toml", house), ("duo.toml", duo), ("house.asc", &keys[0]), ("duo.asc", &keys[1])];
+        let dir = host.trust_dir(&files);
+        Scan::image(&host.root, &["--check", "provenance", "--trust-dir", dir.to_str().unwrap()])
+    };
+    let loud = |scan: &Scan| {
+        let findings = scan.findings("provenance").into_iter();
+        let loud = findings.map(|finding| {
+            let about = finding["subject"]["name"].as_str().unwrap_or("host").split('-').next().unwrap().to_owned();
+            format!("{about} {}", finding["code"].as_str().unwrap().trim_start_matches("provenance/"))
+        });
+        loud.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    };
+    let (ever, over) = ("2099-12-31", "2026-01-01");
+    let whole = pin(&host.key, "house", "packages = ['*']\ndistribution = 'testos'", ever);
+    let duo = pin(&third, "duo", "packages = ['duo_*']", ever);
+
+    let said = scan(&whole, &duo);
+    assert_eq!(
+        (said.code, said.verdict("provenance"), loud(&said)),
+        (0, "pass", vec![]),
+        "{:#}",
+        said.result("provenance")
+    );
+    assert_eq!(said.report["trust_floor"], "site-signed");
+    let told = said.result("provenance")["findings"].as_array().unwrap();
+    let told: Vec<&str> =
+        told.iter().filter(|f| f["code"] == "provenance/site-signed").map(|f| f["message"].as_str().unwrap()).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().all(|message| message.contains("(ops until 2099-12-31): it is ours")), "{told:?}");
+
+    let check = |house: &str, duo: &str, verdict: &str, expected: &[&str]| {
+        let said = scan(house, duo);
+        assert_eq!(loud(&said), expected, "{:#}", said.result("provenance"));
+        assert_eq!(said.verdict("provenance"), verdict);
+        said
+    };
+    // Nothing pinned, of a distribution that nobody knows: no answer.
+    check("key = []", "key = []", "inconclusive", &[]);
+    check(&whole, "key = []", "fail", &["duo_unix signer-unknown"]);
+    check(
+        &whole,
+        &pin(&third, "duo", "packages = ['duo-*', 'pam_duo']", ever),
+        "fail",
+        &["duo_unix signer-out-of-scope"],
+    );
+    check(&whole, &pin(&third, "duo", "packages = ['duo_*']", over), "fail", &["host pin-ended"]);
+    check(
+        &pin(&host.key, "house", "packages = ['*']\ndistribution = 'testos'", over),
+        &duo,
+        "fail",
+        &["host pin-ended"],
+    );
+    // Whatever names a scope has, it does not reach the base.
+    let scoped = pin(&host.key, "house", "packages = ['glibc*', 'openssh*']", ever);
+    check(&scoped, &duo, "fail", &["glibc base-package-signer", "openssh base-package-signer"]);
+    // Nor does a pin for a distributor's system; what is wrong with it is said.
+    let said =
+        check(&pin(&host.key, "house", "packages = ['*']\ndistribution = 'rhel'", ever), &duo, "inconclusive", &[]);
+    assert!(said.stderr.contains("house.toml:1: `rhel` is signed by its distributor"), "{}", said.stderr);
+    // Policy can demand more.
+    let files = [("house.toml", whole.as_str()), ("duo.toml", &duo), ("house.asc", &keys[0]), ("duo.asc", &keys[1])];
+    let dir = host.trust_dir(&files);
+    let policy = dir.join("policy");
+    std::fs::write(&policy, "minimum-trust = 'vendor-signed'").unwrap();
+    let arguments =
+        ["--trust-dir", dir.to_str().unwrap(), "--config", policy.to_str().unwrap(), "--check", "provenance"];
+    assert_eq!(loud(&Scan::image(&host.root, &arguments)), ["host trust-below-policy"]);
 }
 
 fn provenance(report: &Report) -> impl Iterator<Item = &sshproof::model::Finding> {

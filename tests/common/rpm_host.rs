@@ -66,22 +66,31 @@ pub struct Host {
 impl Host {
     /// Everything signed by `vendor`.
     pub fn build(vendor: Key) -> Self {
-        Self::install(vendor, None)
+        Self::install(vendor, None, None)
+    }
+
+    /// With a third package beside, `duo_unix`, of a PAM module that the server's stack names: signed by `third`.
+    pub fn build_with_third(vendor: Key, third: &Key) -> Self {
+        Self::install(vendor, None, Some(third))
     }
 
     /// The server's package signed by `signer` instead, whose key lies beside the vendor's.
     pub fn build_with(vendor: Key, signer: &Key) -> Self {
-        Self::install(vendor, Some(signer))
+        Self::install(vendor, Some(signer), None)
     }
 
-    fn install(vendor: Key, signer: Option<&Key>) -> Self {
+    fn install(vendor: Key, signer: Option<&Key>, third: Option<&Key>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("root");
         let server = dir.path().join("server");
         let base = dir.path().join("base");
         copy(Path::new("/usr/sbin/sshd"), &server);
         write(&server.join("etc/ssh/sshd_config"), "UsePAM yes\n");
-        write(&server.join("etc/pam.d/sshd"), "auth required pam_deny.so\naccount required pam_deny.so\n");
+        let first = third.map_or("", |_| "auth required pam_duo.so\n");
+        write(
+            &server.join("etc/pam.d/sshd"),
+            &format!("{first}auth required pam_deny.so\naccount required pam_deny.so\n"),
+        );
         write(&base.join("etc/os-release"), "ID=testos\nVERSION_ID=9.1\nPRETTY_NAME=\"Test OS 9\"\n");
         write(&base.join("etc/passwd"), "root:x:0:0::/root:/bin/sh\nsshd:x:100:100::/run/sshd:/bin/false\n");
         write(&base.join("etc/group"), "root:x:0:\nsshd:x:100:\n");
@@ -102,11 +111,18 @@ impl Host {
             std::os::unix::fs::symlink(format!("usr/{name}"), root.join(name)).unwrap();
         }
         let host = Self { dir, root, key: vendor, libraries };
-        let packages = [
+        let mut packages = vec![
             // SHA-512 and SHA-256: packages choose, and one host has both.
             host.package("glibc", &base, &host.key, 10),
             host.package("openssh-server", &server, signer.unwrap_or(&host.key), 8),
         ];
+        if let Some(third) = third {
+            let files = host.dir.path().join("third");
+            let security = files.join("usr/lib/x86_64-linux-gnu/security");
+            std::fs::create_dir_all(&security).unwrap();
+            std::fs::copy("/lib/x86_64-linux-gnu/security/pam_permit.so", security.join("pam_duo.so")).unwrap();
+            packages.push(host.package("duo_unix", &files, third, 8));
+        }
         for (number, key) in std::iter::once(&host.key).chain(signer).enumerate() {
             let prose = format!("A key of somebody's.\n\n{}", String::from_utf8(key.public.clone()).unwrap());
             let file = host.root.join(format!("etc/pki/rpm-gpg/RPM-GPG-KEY-{number}"));
@@ -158,6 +174,17 @@ impl Host {
         let package = top.join(format!("RPMS/noarch/{name}-9.2p1-1.noarch.rpm"));
         signer.sign(&package);
         package
+    }
+
+    /// A directory of pins: file names with their content.
+    pub fn trust_dir(&self, files: &[(&str, &str)]) -> PathBuf {
+        let dir = self.dir.path().join("trust.d");
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir(&dir).unwrap();
+        for (name, content) in files {
+            write(&dir.join(name), content);
+        }
+        dir
     }
 
     /// Changes one byte of code; the SHA-256 of what is there then, in hexadecimal.

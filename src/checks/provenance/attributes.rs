@@ -1,9 +1,9 @@
 //! Modes and owners, where a package system records them.
 
+use super::super::standing::Standings;
 use super::super::trust;
 use crate::facts::RootFacts;
 use crate::facts::package::Attributes;
-use crate::knowledge::Knowledge;
 use crate::model::code::{MODE_DIFFERS, OWNER_DIFFERS};
 use crate::model::{CheckResult, Evidence, FileKind, Finding, Gap, Meta, RootedPath, Severity, Subject};
 
@@ -13,10 +13,10 @@ const OTHERS_WRITE: u32 = 0o022;
 
 /// Adds what is not as recorded of regular files of the surface. Of several records the one counts that the content agrees
 /// with, else the first.
-pub(super) fn check(root: &RootFacts, knowledge: &Knowledge, result: &mut CheckResult) {
+pub(super) fn check(root: &RootFacts, standings: &Standings<'_>, result: &mut CheckResult) {
     for (path, file) in root.files.surface() {
         let Some(meta) = file.meta().filter(|meta| meta.kind == FileKind::Regular) else { continue };
-        let judged = trust::judge(root, knowledge, path).and_then(|judgement| judgement.record());
+        let judged = trust::judge(root, standings, path).and_then(|judgement| judgement.record());
         let Some((record, attributes)) = judged.and_then(|record| Some((record, record.attributes.as_deref()?))) else {
             continue;
         };
