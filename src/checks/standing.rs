@@ -31,7 +31,7 @@ pub struct Standings<'a> {
     packages: BTreeMap<&'a str, (PackageSystem, Standing)>,
     /// Whether anybody's keys are pinned for the root's distribution, so that each of its packages is to be signed.
     pub is_known: bool,
-    /// Whether the root's release is one whose signatures are weak.
+    /// Whether the root's release is one, at its end of life, whose signatures are weak.
     is_weak_release: bool,
 }
 
@@ -59,6 +59,13 @@ impl<'a> Standings<'a> {
                 .as_ref()
                 .is_some_and(|release| pins().vendor.allows_sha1(&release.id, &release.major)),
         }
+    }
+
+    /// Whether the root's release is of the time of prelink(8), which rewrote programs and libraries for speed: RHEL up to 6.
+    /// Later ones have no such files, whatever a file says of itself.
+    #[must_use]
+    pub const fn has_prelink(&self) -> bool {
+        self.is_weak_release
     }
 
     /// What stands behind the package with this key.

@@ -7,7 +7,10 @@ mod attributes;
 mod file;
 mod package;
 mod purpose;
+mod rollback;
 mod signature;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -48,6 +51,12 @@ fn check_root(
         let only_a_directory = file::is_directory(facts) && !recorded;
         if !matches!(judgement, Judgement::Unknown(Unknown::Absent)) && !only_a_directory {
             result.examined += 1;
+            if matches!(judgement, Judgement::Differs { .. }) && standings.has_prelink() && file::is_prelinked(facts) {
+                let reason =
+                    "it was prelinked: its package's digest is of the file before that, which only undoing it gives";
+                result.gap(Gap::mandatory(Subject::file(path), reason));
+                continue;
+            }
             file::check(root, path, facts, &judgement, result);
             match &judgement {
                 Judgement::Matches(_) if trust::is_code(facts) => {
@@ -70,6 +79,7 @@ fn check_root(
     }
     file::check_kinds(root, result);
     attributes::check(root, standings, result);
+    rollback::check(root, standings, result);
     signature::check(root, standings, knowledge, result);
     purpose::check(root, result);
     package::check(root, result);
@@ -134,7 +144,8 @@ fn report_databases(root: &RootFacts, unowned: &[&RootedPath], result: &mut Chec
             }
             Reading::Part => {}
             Reading::Whole if database.system == PackageSystem::Rpm => {
-                let reason = "rpm records capabilities of files, which are not compared with those on disk yet";
+                let reason = "nothing here is signed that says which version of a package is current: packages that were put \
+                              back to older signed versions together cannot be told from new ones";
                 result.gap(Gap::noted(Subject::file(&database.place), reason));
             }
             Reading::Whole => {

@@ -174,6 +174,27 @@ codes! { PROVENANCE;
          door open; rights that were taken away are an administrator's hardening, and told for information only.";
         "Restore the mode with `rpm --restore PACKAGE`, or keep it if you know why it differs.";
         ["rpm(8), --verify, --restore"]
+    CAPABILITIES_DIFFER = "provenance/capabilities-differ", Integrity, High;
+        "the capabilities of a file are not those that its package records";
+        "A capability in the extended attribute `security.capability` gives whoever executes the file a part of root's rights, \
+         as a set-id bit does, and `ls -l` does not show it. rpm records which ones a package means a file to have. Others were \
+         set later; missing ones are told for information only.";
+        "Look at them with getcap(8), and restore what the package records with `rpm --restore PACKAGE`.";
+        ["capabilities(7)", "getcap(8)", "rpm(8), --verify"]
+    VERSION_ROLLED_BACK = "provenance/version-rolled-back", Integrity, High;
+        "a package that decides logins is older than the packages beside it demand";
+        "A signed package demands a later version of this one than the one that is installed. Both signatures hold: an older \
+         version of the distributor's own was put in the place of a newer one, past the package manager's rules. That is how a \
+         hole that was closed is opened again without a forged byte. Which versions are current no signature on the host says: \
+         packages that were put back together are not noticed.";
+        "Update the package, and find out from the logs of the package manager who put it back and when.";
+        ["rpm(8), --oldpackage, --nodeps", "rpm-version(7)"]
+    MIXED_VERSIONS = "provenance/mixed-versions", Integrity, Informational;
+        "packages of one source are installed in different versions";
+        "Distributors publish the packages of one source together. These were built from one source package and differ in version: \
+         an update of a part, or a part that was put back.";
+        "Update all of them.";
+        []
     OWNER_DIFFERS = "provenance/owner-differs", Integrity, Medium;
         "the owner or group of a file is not the one that its package records";
         "rpm records owner and group by name. Whoever owns code that decides logins can replace it. Images that were unpacked \
