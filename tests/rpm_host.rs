@@ -251,6 +251,7 @@ fn rolled_back() {
     let third = Key::new("Third party <third@example.org>");
     let host = Host::build_with_third(Key::vendor(), &third);
     std::fs::write(host.root.join("etc/pki/rpm-gpg/third"), &third.public).unwrap();
+    let newer = host.blobs().into_iter().find(|blob| memchr::memmem::find(blob, b"libz.so").is_some()).unwrap();
     host.roll_back();
     let report = host.scan_pinning(&[(&host.key, true), (&third, false)]);
     let found = findings(&report);
@@ -267,6 +268,11 @@ fn rolled_back() {
     let mixed: Vec<String> = mixed.map(|finding| finding.subject.to_string()).collect();
     assert_eq!(mixed, ["package openssh-server-9.2p1-1.noarch"]);
     assert_eq!(found.len(), 1, "{found:?}");
+    // The newer record laid beside the older one satisfies the demand, and wants another library than the one that is there.
+    host.plant_beside("glibc", 1000, &newer);
+    let report = host.scan_pinning(&[(&host.key, true), (&third, false)]);
+    let finding = provenance(&report).find(|finding| finding.code.id() == "provenance/version-rolled-back").unwrap();
+    assert!(format!("{:?}", finding.evidence).contains("is as 9.1p1-1 has it, not as 9.2p1-1 does"), "{finding:?}");
 }
 
 /// Random versions of the characters that matter, and real ones.

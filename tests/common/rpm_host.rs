@@ -1,5 +1,6 @@
 //! A scratch root of two packages, `openssh-server` and `glibc` (every library that the server loads), built, signed and
 //! installed by rpm's own tools; and the means to rewrite its database as an intruder would.
+#![allow(dead_code, reason = "each program uses a part")]
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -86,27 +87,35 @@ pub struct Host {
 impl Host {
     /// Everything signed by `vendor`.
     pub fn build(vendor: Key) -> Self {
-        Self::install(vendor, None, None)
+        Self::install(vendor, None, None, 0)
+    }
+
+    /// With so many packages beside, each of a PAM module that the server's stack names.
+    pub fn build_in_pieces(vendor: Key, pieces: usize) -> Self {
+        Self::install(vendor, None, None, pieces)
     }
 
     /// With a third package beside, `duo_unix`, of a PAM module that the server's stack names: signed by `third`.
     pub fn build_with_third(vendor: Key, third: &Key) -> Self {
-        Self::install(vendor, None, Some(third))
+        Self::install(vendor, None, Some(third), 0)
     }
 
     /// The server's package signed by `signer` instead, whose key lies beside the vendor's.
     pub fn build_with(vendor: Key, signer: &Key) -> Self {
-        Self::install(vendor, Some(signer), None)
+        Self::install(vendor, Some(signer), None, 0)
     }
 
-    fn install(vendor: Key, signer: Option<&Key>, third: Option<&Key>) -> Self {
+    fn install(vendor: Key, signer: Option<&Key>, third: Option<&Key>, pieces: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("root");
         let server = dir.path().join("server");
         let base = dir.path().join("base");
         copy(Path::new("/usr/sbin/sshd"), &server);
         write(&server.join("etc/ssh/sshd_config"), "UsePAM yes\n");
-        let first = third.map_or("", |_| "auth required pam_duo.so\n");
+        let mut first = third.map_or("", |_| "auth required pam_duo.so\n").to_owned();
+        for piece in 0..pieces {
+            first.push_str(&format!("auth required pam_piece{piece}.so\n"));
+        }
         write(
             &server.join("etc/pam.d/sshd"),
             &format!("{first}auth required pam_deny.so\naccount required pam_deny.so\n"),
@@ -140,6 +149,18 @@ impl Host {
                 signer.unwrap_or(&host.key),
             ),
         ];
+        for piece in 0..pieces {
+            let files = host.dir.path().join(format!("piece{piece}"));
+            let security = files.join("usr/lib/x86_64-linux-gnu/security");
+            std::fs::create_dir_all(&security).unwrap();
+            let module = security.join(format!("pam_piece{piece}.so"));
+            std::fs::copy("/lib/x86_64-linux-gnu/security/pam_permit.so", module).unwrap();
+            packages.push(host.package(
+                &Build { source: "piece", ..Build::of(format!("piece{piece}").leak()) },
+                &files,
+                &host.key,
+            ));
+        }
         if let Some(third) = third {
             let files = host.dir.path().join("third");
             let security = files.join("usr/lib/x86_64-linux-gnu/security");
@@ -228,6 +249,11 @@ impl Host {
 
     /// Puts an older version of the base package in the place of the installed one, past rpm's rules; as well signed.
     pub fn roll_back(&self) {
+        // With another library than the newer one, which goes on to work.
+        let base = self.dir.path().join("base");
+        let library = self.libraries.iter().find(|path| path.to_str().unwrap().contains("libz")).unwrap();
+        let old = [std::fs::read(base.join(library)).unwrap(), b"old".to_vec()].concat();
+        std::fs::write(base.join(library), old).unwrap();
         let older = Build { version: "9.1p1", algorithm: 10, ..Build::of("glibc") };
         let package = self.package(&older, &self.dir.path().join("base"), &self.key);
         run(self.rpm().args(["-U", "--oldpackage", "--nodeps", "--noscripts", "--notriggers"]).arg(package));
@@ -295,6 +321,16 @@ impl Host {
         let (own, mut header) = headers.find(|(_, header)| header.name() == name).unwrap();
         change(&mut header);
         let blob = text::hex(&header.blob());
+        self.sqlite(&format!(
+            "INSERT INTO Packages(hnum, blob) VALUES ({number}, x'{blob}'); \
+             INSERT INTO Basenames SELECT key, {number}, idx FROM Basenames WHERE hnum = {own};"
+        ));
+    }
+
+    /// Adds a header under this number, in the index too, as that of the installed package `name` stands there.
+    pub fn plant_beside(&self, name: &str, number: u32, blob: &[u8]) {
+        let own = self.sqlite(&format!("SELECT hnum FROM Name WHERE key = '{name}';"));
+        let (own, blob) = (own.trim(), text::hex(blob));
         self.sqlite(&format!(
             "INSERT INTO Packages(hnum, blob) VALUES ({number}, x'{blob}'); \
              INSERT INTO Basenames SELECT key, {number}, idx FROM Basenames WHERE hnum = {own};"

@@ -1,11 +1,12 @@
 //! Versions that were put back: what the package database itself shows.
 //!
-//! An older package of the distributor's is as well signed as the current one. Only what other signed packages demand, and
-//! the packages of the same source, tell it from a current one.
+//! An older package of the distributor's is as well signed as the current one. Only what other signed packages demand, a
+//! newer record of the same package, and the packages of the same source tell it from a current one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::standing::{Standing, Standings};
+use super::super::trust::{self, Judgement};
 use crate::facts::RootFacts;
 use crate::facts::package::{Package, PackageSystem};
 use crate::formats::rpm::version::Evr;
@@ -26,17 +27,29 @@ pub(super) fn check(root: &RootFacts, standings: &Standings<'_>, result: &mut Ch
     for (key, package) in root.packages.packages.iter().filter(|(_, package)| package.system == PackageSystem::Rpm) {
         named.entry(&package.name).or_default().push((key, package));
     }
-    let accused = demanded(&vouched, &named, result);
+    let mut missed = demanded(&vouched, &named);
+    outdated(root, standings, &vouched, &mut missed);
+    let accused = missed.keys().copied().collect();
+    for (key, (package, evidence)) in missed {
+        let message = format!("`{key}` is older than signed records beside it demand: it is {}", package.version);
+        let mut evidence = evidence.into_iter();
+        if let Some(first) = evidence.next() {
+            let finding = Finding::new(VERSION_ROLLED_BACK, Subject::Package { name: key.clone() }, message, first);
+            result.findings.push(evidence.fold(finding, Finding::and));
+        }
+    }
     mixed(&vouched, &accused, result);
 }
 
-/// Packages that miss what others demand of them; each once.
+/// Packages that are too old, with what shows it.
+type Missed<'a> = BTreeMap<&'a String, (&'a Package, Vec<Evidence>)>;
+
+/// Packages that miss what others demand of them.
 fn demanded<'a>(
     vouched: &[(&'a String, &'a Package)],
     named: &BTreeMap<&str, Vec<(&'a String, &'a Package)>>,
-    result: &mut CheckResult,
-) -> BTreeSet<&'a String> {
-    let mut missed: BTreeMap<&String, (&Package, Vec<Evidence>)> = BTreeMap::new();
+) -> Missed<'a> {
+    let mut missed = Missed::new();
     for (witness, package) in vouched {
         for demand in &package.demands {
             let Some(installed) = named.get(demand.name.as_str()) else { continue };
@@ -53,16 +66,32 @@ fn demanded<'a>(
             }
         }
     }
-    let accused = missed.keys().copied().collect();
-    for (key, (package, evidence)) in missed {
-        let message = format!("`{key}` is older than signed packages beside it demand: it is {}", package.version);
-        let mut evidence = evidence.into_iter();
-        if let Some(first) = evidence.next() {
-            let finding = Finding::new(VERSION_ROLLED_BACK, Subject::Package { name: key.clone() }, message, first);
-            result.findings.push(evidence.fold(finding, Finding::and));
+    missed
+}
+
+/// Adds packages whose files are on disk although a newer signed record of the same package wants others: where an update was
+/// cut short the newer one's files are there. Else a newer record beside the older one would satisfy every demand.
+fn outdated<'a>(
+    root: &'a RootFacts,
+    standings: &Standings<'_>,
+    vouched: &[(&'a String, &'a Package)],
+    missed: &mut Missed<'a>,
+) {
+    let known: BTreeMap<&String, &Package> = vouched.iter().copied().collect();
+    for (path, file) in root.files.surface() {
+        let Some(Judgement::Matches(record)) = trust::judge(root, standings, path) else { continue };
+        let Some((key, own)) = known.get_key_value(&record.package) else { continue };
+        for other in root.packages.records.get(path).into_iter().flatten() {
+            let Some(newer) = known.get(&other.package) else { continue };
+            let is_same = newer.name == own.name && newer.architecture == own.architecture;
+            let is_newer = evr(own).compare(&evr(newer)).is_lt();
+            if is_same && is_newer && matches!(trust::against(file, other), Judgement::Differs { .. }) {
+                let value = format!("`{path}` is as {} has it, not as {} does", own.version, newer.version);
+                let evidence = Evidence::Fact { about: format!("record of {}", other.package), value };
+                missed.entry(key).or_insert_with(|| (own, Vec::new())).1.push(evidence);
+            }
         }
     }
-    accused
 }
 
 /// Packages of one source, by its name without version and release, in different versions.

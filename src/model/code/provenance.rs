@@ -182,8 +182,9 @@ codes! { PROVENANCE;
         "Look at them with getcap(8), and restore what the package records with `rpm --restore PACKAGE`.";
         ["capabilities(7)", "getcap(8)", "rpm(8), --verify"]
     VERSION_ROLLED_BACK = "provenance/version-rolled-back", Integrity, High;
-        "a package that decides logins is older than the packages beside it demand";
-        "A signed package demands a later version of this one than the one that is installed. Both signatures hold: an older \
+        "a package that decides logins is older than signed records beside it demand";
+        "A signed package demands a later version of this one than the one that is installed, or a newer signed record of the \
+         same package wants other files than those on disk, which are the older one's. All signatures hold: an older \
          version of the distributor's own was put in the place of a newer one, past the package manager's rules. That is how a \
          hole that was closed is opened again without a forged byte. Which versions are current no signature on the host says: \
          packages that were put back together are not noticed.";
