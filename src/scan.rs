@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::checks::{self, inspect::Inspected, login::Proved};
+use crate::checks::{self, inspect::Inspected, login::Proved, standing::Standings};
 use crate::facts::{Facts, RootFacts, ServerFacts};
 use crate::knowledge::Knowledge;
 use crate::model::limits;
@@ -49,6 +49,8 @@ pub fn judge(facts: &Facts, wanted: &BTreeSet<Check>, knowledge: &Knowledge, pol
         .map(|check| ask(check, facts, &proofs, knowledge, policy))
         .collect();
     let (verdict, classes) = report::verdicts(&results);
+    let roots: Vec<(&RootFacts, Standings<'_>)> =
+        facts.roots.iter().map(|root| (root, Standings::of(root, knowledge, facts.observed_at))).collect();
     Report {
         schema: report::SCHEMA.to_owned(),
         tool: Tool {
@@ -62,13 +64,13 @@ pub fn judge(facts: &Facts, wanted: &BTreeSet<Check>, knowledge: &Knowledge, pol
         duration_ms: facts.duration_ms,
         verdict,
         classes,
-        trust_floor: facts.roots.iter().filter_map(|root| checks::trust::floor(root, knowledge)).max(),
+        trust_floor: roots.iter().filter_map(|(root, standings)| checks::trust::floor(root, standings)).max(),
         servers: facts
             .roots
             .iter()
             .flat_map(|root| root.servers.iter().map(|found| server(root, found, wanted.contains(&Check::Live))))
             .collect(),
-        files: facts.roots.iter().flat_map(|root| files(root, knowledge, &results)).collect(),
+        files: roots.iter().flat_map(|(root, standings)| files(root, standings, &results)).collect(),
         login: proofs.into_iter().map(|proved| proved.entry).collect(),
         not_covered: limits::of(is_live(facts)).map(|limit| limit.what.to_owned()).collect(),
         sweep: facts.roots.first().and_then(|root| root.sweep),
@@ -117,8 +119,8 @@ fn is_live(facts: &Facts) -> bool {
 }
 
 /// The files of the surface; the chain of a server's executable goes on to the processes that run it.
-fn files(root: &RootFacts, knowledge: &Knowledge, results: &[CheckResult]) -> Vec<report::File> {
-    let mut files = checks::trust::report_files(root, knowledge);
+fn files(root: &RootFacts, standings: &Standings<'_>, results: &[CheckResult]) -> Vec<report::File> {
+    let mut files = checks::trust::report_files(root, standings);
     for live in results.iter().filter(|result| result.check == Check::Live) {
         for (path, link) in checks::live::link::links(root, live) {
             if let Some(file) = files.iter_mut().find(|file| file.path == path) {

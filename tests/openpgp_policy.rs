@@ -19,7 +19,7 @@ use sshproof::knowledge::VendorKeys;
 use sshproof::knowledge::vendor_keys::VendorKey;
 use sshproof::model::Timestamp;
 use sshproof::trust::keyring::Keyring;
-use sshproof::trust::vendor::{Doubt, Release, Voucher, vouches};
+use sshproof::trust::vendor::{Doubt, Pins, Question, Release, Voucher, vouches};
 use sshproof::trust::{Checked, Outcome};
 
 const PARTS: &[Part] = &[Part::Program("gpg"), Part::Program("gpgconf")];
@@ -199,7 +199,8 @@ fn judge(key_file: &[u8], signature: &[u8], pinned: &str) -> Result<Voucher, Dou
     };
     let keys = VendorKeys { keys: vec![pin], ..VendorKeys::embedded() };
     let release = Release { id: "testos".to_owned(), major: "9".to_owned() };
-    vouches(&check(key_file, signature), &keys, Some(&release), "openssh-server")
+    let question = Question { package: "openssh-server", release: Some(&release), at: Timestamp(0) };
+    vouches(&check(key_file, signature), &Pins { vendor: &keys, site: &[] }, &question)
 }
 
 fn refused(answer: Result<Voucher, Doubt>, word: &str) {

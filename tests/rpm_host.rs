@@ -10,16 +10,21 @@
 )]
 
 mod common;
+#[path = "common/rpm_forms.rs"]
+mod rpm_forms;
 #[path = "common/rpm_host.rs"]
 mod rpm_host;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
-use std::process::ExitCode;
+use std::path::Path;
+use std::process::{Command, ExitCode};
 
 use common::mimic::{self, Part, trial};
+use common::report::Scan;
 use rpm_host::{Host, Key};
 use sshproof::formats::rpm::tag;
+use sshproof::formats::rpm::version::Evr;
 use sshproof::model::report::{LinkKind, Report, Trust};
 use sshproof::model::{Check, Severity, Subject, Verdict};
 use sshproof::render::{Format, Style, render};
@@ -31,6 +36,7 @@ const PARTS: &[Part] = &[
     Part::Program("rpm"),
     Part::Program("gpg"),
     Part::Program("sqlite3"),
+    Part::Program("setcap"),
     Part::File("/usr/sbin/sshd"),
 ];
 
@@ -46,6 +52,10 @@ fn main() -> ExitCode {
         trial("unsigned_values_hide_signed_ones", PARTS, shadowed),
         trial("a_planted_header_does_not_outweigh_the_signed_one", PARTS, planted),
         trial("an_index_without_the_owner", PARTS, index_without_owner),
+        trial("keys_that_the_site_pins", PARTS, site_keys),
+        trial("a_version_that_was_rolled_back", PARTS, rolled_back),
+        trial("versions_are_ordered_as_rpm_orders_them", PARTS, versions),
+        trial("databases_of_the_other_forms", PARTS, other_forms),
         trial("verdicts_are_those_of_rpm_verify", PARTS, as_rpm_verify),
     ])
 }
@@ -187,7 +197,8 @@ fn index_without_owner() {
 
 /// Content, modes, owners and absence of files of the surface, one file each: what rpm says of a file is what we say.
 fn as_rpm_verify() {
-    let host = Host::build(Key::vendor());
+    let third = Key::new("Third party <third@example.org>");
+    let host = Host::build_with_third(Key::vendor(), &third);
     let library = |name: &str| {
         let mut all = host.libraries.iter().map(|path| path.to_str().unwrap());
         all.find(|path| path.contains(name)).unwrap_or_else(|| panic!("{name}: {:?}", host.libraries)).to_owned()
@@ -198,9 +209,14 @@ fn as_rpm_verify() {
     std::os::unix::fs::chown(host.root.join(library("libaudit.so")), Some(7), Some(8)).unwrap();
     std::fs::write(host.root.join("etc/ssh/sshd_config"), "PermitRootLogin no\nUsePAM yes\n").unwrap();
     std::fs::set_permissions(host.root.join(library("libz.so")), PermissionsExt::from_mode(0o700)).unwrap();
+    let setcap = |arguments: &[&str], file: &Path| {
+        assert!(Command::new("setcap").args(arguments).arg(host.root.join(file)).status().unwrap().success());
+    };
+    setcap(&["cap_setuid,cap_net_raw+ep"], Path::new(&library("libgssapi")));
+    setcap(&["-r"], Path::new("usr/lib/x86_64-linux-gnu/security/pam_duo.so"));
     let theirs = host.rpm_verify();
-    assert!(theirs.len() >= 6, "{theirs:?}");
-    let report = host.scan();
+    assert!(theirs.len() >= 8, "{theirs:?}");
+    let report = host.scan_pinning(&[(&host.key, true), (&third, false)]);
     let surface: BTreeSet<String> = report.files.iter().map(|file| file.path.to_string()).collect();
     assert!(surface.len() > 15, "{surface:?}");
     let mut ours: BTreeMap<String, BTreeSet<char>> = BTreeMap::new();
@@ -212,6 +228,7 @@ fn as_rpm_verify() {
             "provenance/owner-differs" if finding.message.starts_with("owner") => 'U',
             "provenance/owner-differs" => 'G',
             "provenance/missing-file" => 'm',
+            "provenance/capabilities-differ" => 'P',
             _ => continue,
         };
         ours.entry(path.to_string()).or_default().insert(letter);
@@ -221,12 +238,216 @@ fn as_rpm_verify() {
         .into_iter()
         .filter(|(path, _)| surface.contains(path))
         .map(|(path, letters)| {
-            (path, letters.into_iter().filter(|letter| "5MUGm".contains(*letter)).collect::<BTreeSet<_>>())
+            (path, letters.into_iter().filter(|letter| "5MUGmP".contains(*letter)).collect::<BTreeSet<_>>())
         })
         .filter(|(_, letters)| !letters.is_empty())
         .collect();
     assert_eq!(ours, theirs);
     println!("{} files judged alike, {} of them altered", surface.len(), theirs.len());
+}
+
+/// As well signed as the one that was there; the server's package demands a later one.
+fn rolled_back() {
+    let third = Key::new("Third party <third@example.org>");
+    let host = Host::build_with_third(Key::vendor(), &third);
+    std::fs::write(host.root.join("etc/pki/rpm-gpg/third"), &third.public).unwrap();
+    let newer = host.blobs().into_iter().find(|blob| memchr::memmem::find(blob, b"libz.so").is_some()).unwrap();
+    host.roll_back();
+    let report = host.scan_pinning(&[(&host.key, true), (&third, false)]);
+    let found = findings(&report);
+    assert_eq!(
+        found.get("glibc-9.1p1-1.noarch").map(String::as_str),
+        Some("provenance/version-rolled-back"),
+        "{found:?}"
+    );
+    let finding = provenance(&report).find(|finding| finding.code.id() == "provenance/version-rolled-back").unwrap();
+    assert_eq!(finding.evidence.len(), 1, "{finding:?}");
+    assert!(format!("{:?}", finding.evidence).contains("glibc >= 9.2p1"), "{finding:?}");
+    // The third package is of the server's source, and later.
+    let mixed = provenance(&report).filter(|finding| finding.code.id() == "provenance/mixed-versions");
+    let mixed: Vec<String> = mixed.map(|finding| finding.subject.to_string()).collect();
+    assert_eq!(mixed, ["package openssh-server-9.2p1-1.noarch"]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    // The newer record laid beside the older one satisfies the demand, and wants another library than the one that is there.
+    host.plant_beside("glibc", 1000, &newer);
+    let report = host.scan_pinning(&[(&host.key, true), (&third, false)]);
+    let finding = provenance(&report).find(|finding| finding.code.id() == "provenance/version-rolled-back").unwrap();
+    assert!(format!("{:?}", finding.evidence).contains("is as 9.1p1-1 has it, not as 9.2p1-1 does"), "{finding:?}");
+}
+
+/// Random versions of the characters that matter, and real ones.
+fn versions() {
+    let mut random = 0x2545_f491_4f6c_dd1d_u64;
+    let mut below = |limit: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        usize::try_from(random >> 33).unwrap() % limit
+    };
+    let parts = ["0", "1", "9", "10", "01", "a", "b", "rc", "p1", ".", ".", "_", "~", "^", "+", "el9"];
+    let mut pairs = Vec::new();
+    for round in 0..4000 {
+        let mut version = |least: usize| (0..least + below(5)).map(|_| parts[below(parts.len())]).collect::<String>();
+        let mut one = version(1);
+        let mut two = version(1);
+        if round % 8 == 0 {
+            // The same in other words.
+            two = one.replace('.', "_").replace("1", "01");
+        }
+        let (r1, r2, epoch) = (version(1), version(1), version(0));
+        if r1.len() % 2 == 0 {
+            one = format!("{one}-{r1}");
+            two = format!("{two}-{r2}");
+        }
+        if epoch.len() == 1 {
+            one = format!("{}:{one}", epoch.len());
+        }
+        pairs.push((one, two));
+    }
+    let list: String = pairs.iter().map(|(one, two)| format!("{one} {two}\n")).collect();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), list).unwrap();
+    let lua = format!(
+        "%{{lua: for l in io.lines('{}') do local at = l:find(' ', 1, true); print(rpm.vercmp(l:sub(1, at - 1), \
+         l:sub(at + 1)) .. '\\n') end}}",
+        file.path().display()
+    );
+    let output = Command::new("rpm").args(["--eval", &lua]).output().unwrap();
+    let answers: Vec<i32> =
+        String::from_utf8(output.stdout).unwrap().split_ascii_whitespace().map(|word| word.parse().unwrap()).collect();
+    assert_eq!(answers.len(), pairs.len(), "{}", String::from_utf8_lossy(&output.stderr));
+    for ((one, two), theirs) in pairs.iter().zip(&answers) {
+        let ours = Evr::parse(one.as_bytes()).compare(&Evr::parse(two.as_bytes()));
+        assert_eq!(ours as i32, *theirs, "{one} {two}");
+    }
+    assert!([-1, 0, 1].iter().all(|answer| answers.iter().filter(|other| *other == answer).count() > 50));
+}
+
+/// The same packages in rpm's own form and in Berkeley DB's, of either byte order: clean, with an altered file, with an
+/// altered and stripped record.
+fn other_forms() {
+    type Write = fn(&[Vec<u8>]) -> Vec<u8>;
+    let host = Host::build(Key::vendor());
+    let clean = host.blobs();
+    let digest = {
+        let path = host.root.join("usr/sbin/sshd");
+        let kept = std::fs::read(&path).unwrap();
+        let digest = host.alter("usr/sbin/sshd");
+        host.rewrite("openssh-server", |header| {
+            header.replace_digest("/usr/sbin/sshd", &digest);
+            header.dribbles.retain(|(tag, ..)| !SIGNATURE_TAGS.contains(tag));
+        });
+        std::fs::write(path, kept).unwrap();
+        digest
+    };
+    let stripped = host.blobs();
+    assert_ne!(clean, stripped);
+    let forms: [(&str, Write); 3] = [
+        ("Packages.db", rpm_forms::ndb),
+        ("Packages", |blobs| rpm_forms::bdb(blobs, false)),
+        ("Packages", |blobs| rpm_forms::bdb(blobs, true)),
+    ];
+    let genuine = std::fs::read(host.root.join("usr/sbin/sshd")).unwrap();
+    for (nth, (file, write)) in forms.into_iter().enumerate() {
+        host.replace_database(file, &write(&clean));
+        if nth == 1 {
+            let listed = host.rpm_reads_bdb();
+            assert!(
+                listed.contains(&"openssh-server-9.2p1-1.noarch".to_owned()) && listed.len() == clean.len(),
+                "{listed:?}"
+            );
+        }
+        std::fs::write(host.root.join("usr/sbin/sshd"), &genuine).unwrap();
+        let report = host.scan();
+        assert_eq!((verdict(&report), report.trust_floor), (Verdict::Pass, Some(Trust::VendorSigned)), "{file} {nth}");
+        assert_eq!(host.alter("usr/sbin/sshd"), digest);
+        expect(&host.scan(), &[("/usr/sbin/sshd", "provenance/digest-mismatch")]);
+        host.replace_database(file, &write(&stripped));
+        expect(&host.scan(), &[("openssh-server-9.2p1-1.noarch", "provenance/signature-stripped")]);
+    }
+}
+
+/// The program itself, with a key pinned for an in-house distribution and one for a third party's package; and with pins that
+/// do not reach.
+fn site_keys() {
+    let third = Key::new("Third party <third@example.org>");
+    let host = Host::build_with_third(Key::vendor(), &third);
+    let pin = |key: &Key, name: &str, more: &str, until: &str| {
+        let fingerprint = &key.fingerprint;
+        format!(
+            "[[key]]\nfingerprint = '{fingerprint}'\nfile = '{name}.asc'\n{more}\nowner = 'ops'\nreason = 'it is ours'\n\
+             expires = '{until}'\n"
+        )
+    };
+    let keys = [&host.key, &third].map(|key| String::from_utf8(key.public.clone()).unwrap());
+    let scan = |house: &str, duo: &str| {
+        let files = [("house.toml", house), ("duo.toml", duo), ("house.asc", &keys[0]), ("duo.asc", &keys[1])];
+        let dir = host.trust_dir(&files);
+        Scan::image(&host.root, &["--check", "provenance", "--trust-dir", dir.to_str().unwrap()])
+    };
+    let loud = |scan: &Scan| {
+        let findings = scan.findings("provenance").into_iter();
+        let loud = findings.map(|finding| {
+            let about = finding["subject"]["name"].as_str().unwrap_or("host").split('-').next().unwrap().to_owned();
+            format!("{about} {}", finding["code"].as_str().unwrap().trim_start_matches("provenance/"))
+        });
+        loud.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    };
+    let (ever, over) = ("2099-12-31", "2026-01-01");
+    let whole = pin(&host.key, "house", "packages = ['*']\ndistribution = 'testos'", ever);
+    let duo = pin(&third, "duo", "packages = ['duo_*']", ever);
+
+    let said = scan(&whole, &duo);
+    assert_eq!(
+        (said.code, said.verdict("provenance"), loud(&said)),
+        (0, "pass", vec![]),
+        "{:#}",
+        said.result("provenance")
+    );
+    assert_eq!(said.report["trust_floor"], "site-signed");
+    let told = said.result("provenance")["findings"].as_array().unwrap();
+    let told: Vec<&str> =
+        told.iter().filter(|f| f["code"] == "provenance/site-signed").map(|f| f["message"].as_str().unwrap()).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().all(|message| message.contains("(ops until 2099-12-31): it is ours")), "{told:?}");
+
+    let check = |house: &str, duo: &str, verdict: &str, expected: &[&str]| {
+        let said = scan(house, duo);
+        assert_eq!(loud(&said), expected, "{:#}", said.result("provenance"));
+        assert_eq!(said.verdict("provenance"), verdict);
+        said
+    };
+    // Nothing pinned, of a distribution that nobody knows: no answer.
+    check("key = []", "key = []", "inconclusive", &[]);
+    check(&whole, "key = []", "fail", &["duo_unix signer-unknown"]);
+    check(
+        &whole,
+        &pin(&third, "duo", "packages = ['duo-*', 'pam_duo']", ever),
+        "fail",
+        &["duo_unix signer-out-of-scope"],
+    );
+    check(&whole, &pin(&third, "duo", "packages = ['duo_*']", over), "fail", &["host pin-ended"]);
+    check(
+        &pin(&host.key, "house", "packages = ['*']\ndistribution = 'testos'", over),
+        &duo,
+        "fail",
+        &["host pin-ended"],
+    );
+    // Whatever names a scope has, it does not reach the base.
+    let scoped = pin(&host.key, "house", "packages = ['glibc*', 'openssh*']", ever);
+    check(&scoped, &duo, "fail", &["glibc base-package-signer", "openssh base-package-signer"]);
+    // Nor does a pin for a distributor's system; what is wrong with it is said.
+    let said =
+        check(&pin(&host.key, "house", "packages = ['*']\ndistribution = 'rhel'", ever), &duo, "inconclusive", &[]);
+    assert!(said.stderr.contains("house.toml:1: `rhel` is signed by its distributor"), "{}", said.stderr);
+    // Policy can demand more.
+    let files = [("house.toml", whole.as_str()), ("duo.toml", &duo), ("house.asc", &keys[0]), ("duo.asc", &keys[1])];
+    let dir = host.trust_dir(&files);
+    let policy = dir.join("policy");
+    std::fs::write(&policy, "minimum-trust = 'vendor-signed'").unwrap();
+    let arguments =
+        ["--trust-dir", dir.to_str().unwrap(), "--config", policy.to_str().unwrap(), "--check", "provenance"];
+    assert_eq!(loud(&Scan::image(&host.root, &arguments)), ["host trust-below-policy"]);
 }
 
 fn provenance(report: &Report) -> impl Iterator<Item = &sshproof::model::Finding> {

@@ -20,8 +20,9 @@ use rpm_database::blobs;
 use sshproof::formats::rpm::header::Header;
 use sshproof::formats::rpm::{signature, tag};
 use sshproof::knowledge::VendorKeys;
+use sshproof::model::Timestamp;
 use sshproof::trust::keyring::Keyring;
-use sshproof::trust::vendor::{Doubt, Release, vouches};
+use sshproof::trust::vendor::{Doubt, Pins, Question, Release, vouches};
 use sshproof::trust::{Checked, Hash, Outcome};
 
 fn main() -> ExitCode {
@@ -86,11 +87,15 @@ fn foreign_headers() {
             signed += 1;
             assert!(matches!(found[0].outcome, Outcome::Good(_)), "{database}: {name}: {found:?}");
             assert_eq!(found[0].hash, hash, "{name}");
-            let voucher = vouches(&found, &keys, Some(&release), &name);
+            let pins = Pins { vendor: &keys, site: &[] };
+            let ask = |release, package| {
+                vouches(&found, &pins, &Question { package, release: Some(release), at: Timestamp(0) })
+            };
+            let voucher = ask(&release, name.as_str());
             assert!(voucher.is_ok(), "{database}: {name}: {voucher:?} {found:?}");
             // The same signature counts for nothing elsewhere.
             let other = Release { id: "rocky".to_owned(), major: "9".to_owned() };
-            let doubt = vouches(&found, &keys, Some(&other), "openssh-server").unwrap_err();
+            let doubt = ask(&other, "openssh-server").unwrap_err();
             assert!(matches!(doubt, Doubt::NotBase(_) | Doubt::Refused(_)), "{doubt:?}");
         }
         assert_eq!(signed, count, "{database}");

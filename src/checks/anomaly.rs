@@ -4,6 +4,7 @@
 //! not where a signed chain proves the bytes. A match with an unsigned local record proves nothing against root, so on
 //! dpkg systems every file is examined.
 
+use super::standing::Standings;
 use super::trust::is_proven;
 use crate::facts::{Facts, FileFacts, FileState, Look, Role, RootFacts};
 use crate::formats::elf::anomaly::is_measured;
@@ -22,10 +23,11 @@ use crate::model::{Check, CheckResult, Code, Confidence, Evidence, FileKind, Fin
 pub fn check(facts: &Facts, knowledge: &Knowledge) -> CheckResult {
     let mut result = CheckResult::new(Check::Anomaly);
     for root in &facts.roots {
+        let standings = Standings::of(root, knowledge, facts.observed_at);
         let stamped = build_ids_are_usual(root);
         for (path, file) in code(root) {
             result.examined += 1;
-            if !is_proven(root, knowledge, path) {
+            if !is_proven(root, &standings, path) {
                 examine(path, file, stamped, &mut result);
             }
         }

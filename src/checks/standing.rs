@@ -1,71 +1,109 @@
-//! Who stands behind the records of a package: its distributor's key, or why not.
+//! Who stands behind the records of a package: its distributor's key, one that the site pinned, or why
+//! nobody's.
 //!
 //! The one place where a [`Seal`] becomes an opinion. Another kind of signed metadata (an archive's index, a manifest of the
 //! site) brings a seal of its kind and is judged here too.
 
+use std::collections::BTreeMap;
+
 use crate::facts::RootFacts;
 use crate::facts::package::{Package, PackageSystem, Record, Seal};
 use crate::knowledge::Knowledge;
+use crate::model::Timestamp;
 use crate::model::report::{Link, LinkKind, Trust};
-use crate::trust::vendor::{Doubt, Release, Voucher, vouches};
+use crate::trust::vendor::{Doubt, Pins, Question, Release, Voucher, vouches};
 
 /// What stands behind a package's records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// The distributor's signature.
-    Vouched(Voucher),
+    /// The signature of the distributor, or of somebody whom the site pinned.
+    Vouched(Box<Voucher>),
     /// Nothing, for this reason.
     Doubted(Doubt),
     /// Nothing, for its system keeps no signatures on the host.
     Unsealed,
 }
 
-/// What stands behind the records of `package`.
-#[must_use]
-pub fn of_package(root: &RootFacts, knowledge: &Knowledge, package: &Package) -> Standing {
-    let Some(Seal { signatures, .. }) = &package.seal else { return Standing::Unsealed };
-    let release = Release::of(&root.os_release);
-    match vouches(signatures, knowledge.vendor_keys(), release.as_ref(), &package.name) {
-        Ok(voucher) => Standing::Vouched(voucher),
-        Err(doubt) => Standing::Doubted(doubt),
+/// What stands behind each package of one root: judged once, for many files ask of the same package.
+#[derive(Clone, Debug)]
+pub struct Standings<'a> {
+    /// By the key of [`crate::facts::PackageFacts::packages`].
+    packages: BTreeMap<&'a str, (PackageSystem, Standing)>,
+    /// Whether anybody's keys are pinned for the root's distribution, so that each of its packages is to be signed.
+    pub is_known: bool,
+    /// Whether the root's release is one, at its end of life, whose signatures are weak.
+    is_weak_release: bool,
+}
+
+impl<'a> Standings<'a> {
+    /// Those of the packages of `root`, which was looked at at this moment.
+    #[must_use]
+    pub fn of(root: &'a RootFacts, knowledge: &Knowledge, at: Timestamp) -> Self {
+        // Distributors' keys are read when somebody asks for them: nobody does where nothing is signed.
+        let is_sealed = root.packages.packages.values().any(|package| package.seal.is_some());
+        let release = Release::of(&root.os_release).filter(|_| is_sealed);
+        let pins = || Pins { vendor: knowledge.vendor_keys(), site: knowledge.site_keys() };
+        let standing = |package: &Package| {
+            let Some(Seal { signatures, .. }) = &package.seal else { return Standing::Unsealed };
+            let question = Question { package: &package.name, release: release.as_ref(), at };
+            match vouches(signatures, &pins(), &question) {
+                Ok(voucher) => Standing::Vouched(Box::new(voucher)),
+                Err(doubt) => Standing::Doubted(doubt),
+            }
+        };
+        let packages = root.packages.packages.iter();
+        Self {
+            packages: packages.map(|(key, package)| (key.as_str(), (package.system, standing(package)))).collect(),
+            is_known: release.as_ref().is_some_and(|release| pins().knows(release)),
+            is_weak_release: release
+                .as_ref()
+                .is_some_and(|release| pins().vendor.allows_sha1(&release.id, &release.major)),
+        }
     }
-}
 
-/// What stands behind one record.
-#[must_use]
-pub fn of_record(root: &RootFacts, knowledge: &Knowledge, record: &Record) -> Standing {
-    let package = root.packages.packages.get(&record.package);
-    package.map_or(Standing::Unsealed, |package| of_package(root, knowledge, package))
-}
-
-/// What a match with `record` is worth. A weak digest in signed metadata counts as signed only for the releases whose
-/// signatures are weak as well.
-#[must_use]
-pub fn trust(root: &RootFacts, knowledge: &Knowledge, record: &Record) -> Trust {
-    let is_strong = record.digest.is_some_and(|digest| digest.algorithm().is_strong());
-    let weak_release = || {
-        Release::of(&root.os_release)
-            .is_some_and(|release| knowledge.vendor_keys().allows_sha1(&release.id, &release.major))
-    };
-    match of_record(root, knowledge, record) {
-        Standing::Vouched(_) if is_strong || weak_release() => Trust::VendorSigned,
-        _ if is_strong => Trust::LocalStrong,
-        _ => Trust::LocalWeak,
+    /// Whether the root's release is of the time of prelink(8), which rewrote programs and libraries for speed: RHEL up to 6.
+    /// Later ones have no such files, whatever a file says of itself.
+    #[must_use]
+    pub const fn has_prelink(&self) -> bool {
+        self.is_weak_release
     }
-}
 
-/// The first link of the chain of a file with this record.
-#[must_use]
-pub fn link(root: &RootFacts, knowledge: &Knowledge, record: &Record) -> Link {
-    // Records without a package are those of Debian's tools: ucf(1), pam-auth-update(8).
-    let system =
-        root.packages.packages.get(&record.package).map_or(PackageSystem::Dpkg, |package| package.system).name();
-    let (by, ok) = match of_record(root, knowledge, record) {
-        Standing::Vouched(voucher) => (voucher.words(), true),
-        Standing::Doubted(doubt) => (words(&doubt), false),
-        Standing::Unsealed => (format!("none: {system} keeps no signature"), false),
-    };
-    Link { link: LinkKind::Signature, by, ok }
+    /// What stands behind the package with this key.
+    #[must_use]
+    pub fn of_package(&self, key: &str) -> &Standing {
+        self.packages.get(key).map_or(&Standing::Unsealed, |(_, standing)| standing)
+    }
+
+    /// What a match with `record` is worth. A weak digest in signed metadata counts as signed only for the releases whose
+    /// signatures are weak as well.
+    #[must_use]
+    pub fn trust(&self, record: &Record) -> Trust {
+        let is_strong = record.digest.is_some_and(|digest| digest.algorithm().is_strong());
+        match self.of_package(&record.package) {
+            Standing::Vouched(voucher) if is_strong || self.is_weak_release => match voucher.site() {
+                Some(_) => Trust::SiteSigned,
+                None => Trust::VendorSigned,
+            },
+            _ if is_strong => Trust::LocalStrong,
+            _ => Trust::LocalWeak,
+        }
+    }
+
+    /// The first link of the chain of a file with this record.
+    #[must_use]
+    pub fn link(&self, record: &Record) -> Link {
+        let (by, ok) = match self.of_package(&record.package) {
+            Standing::Vouched(voucher) => (voucher.words(), true),
+            Standing::Doubted(doubt) => (words(doubt), false),
+            Standing::Unsealed => {
+                // Records without a package are those of Debian's tools: ucf(1), pam-auth-update(8).
+                let system =
+                    self.packages.get(record.package.as_str()).map_or(PackageSystem::Dpkg, |(system, _)| *system);
+                (format!("none: {} keeps no signature", system.name()), false)
+            }
+        };
+        Link { link: LinkKind::Signature, by, ok }
+    }
 }
 
 /// A doubt in one clause.
@@ -74,7 +112,9 @@ pub fn words(doubt: &Doubt) -> String {
     match doubt {
         Doubt::Bad(why) => format!("the signature does not hold: {why}"),
         Doubt::Refused(why) => format!("the signature does not count: {why}"),
-        Doubt::NotBase(whose) | Doubt::Unpinned(whose) => format!("signed by {whose}"),
+        Doubt::NotBase(whose) | Doubt::Unpinned(whose) | Doubt::PinEnded(whose) | Doubt::OutOfScope(whose) => {
+            format!("signed by {whose}")
+        }
         Doubt::Stranger(issuer) => format!("signed by key {issuer}, which is neither here nor pinned"),
         Doubt::Unsigned => "there is no signature".to_owned(),
         Doubt::KeyMissing(issuer) => format!("signed by the pinned key {issuer}, whose bytes are not here"),

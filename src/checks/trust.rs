@@ -1,10 +1,9 @@
 //! How much stands behind each file of the surface: the package record against the bytes, as a judgement, a grade and a
 //! chain of links. Makes no findings: `provenance` does, the other checks ask here what is proven.
 
-use super::standing;
+use super::standing::Standings;
 use crate::facts::package::{PackageSystem, Reading, Record, RecordKind};
 use crate::facts::{FileFacts, FileState, RootFacts};
-use crate::knowledge::Knowledge;
 use crate::model::report::{File, Link, LinkKind, Trust};
 use crate::model::{Algorithm, Digest, FileKind, RootedPath};
 
@@ -58,7 +57,7 @@ pub enum Unknown {
 
 /// What the records of `root` say of the file with the canonical path `path`; `None` if nobody looked at it.
 #[must_use]
-pub fn judge<'a>(root: &'a RootFacts, knowledge: &Knowledge, path: &RootedPath) -> Option<Judgement<'a>> {
+pub fn judge<'a>(root: &'a RootFacts, standings: &Standings<'_>, path: &RootedPath) -> Option<Judgement<'a>> {
     let file = root.files.files.get(path)?;
     let records = root.packages.records.get(path).map(Vec::as_slice).unwrap_or_default();
     Some(match &file.state {
@@ -67,13 +66,13 @@ pub fn judge<'a>(root: &'a RootFacts, knowledge: &Knowledge, path: &RootedPath) 
             Some(record) => Judgement::Gone(record),
             None => Judgement::Unknown(Unknown::Absent),
         },
-        FileState::Present(_) => judge_present(root, knowledge, file, records),
+        FileState::Present(_) => judge_present(root, standings, file, records),
     })
 }
 
 fn judge_present<'a>(
     root: &'a RootFacts,
-    knowledge: &Knowledge,
+    standings: &Standings<'_>,
     file: &FileFacts,
     records: &'a [Record],
 ) -> Judgement<'a> {
@@ -91,7 +90,7 @@ fn judge_present<'a>(
     // enough here, that another disagrees `provenance` reports. But what anybody could have written does not outweigh what a
     // distributor signed.
     let judgements: Vec<_> = records.iter().map(|record| against(file, record)).collect();
-    let worth = |judgement: &Judgement<'_>| judgement.record().map(|record| standing::trust(root, knowledge, record));
+    let worth = |judgement: &Judgement<'_>| judgement.record().map(|record| standings.trust(record));
     let rank = |judgement: &Judgement<'_>| match judgement {
         Judgement::Differs { .. } => 3,
         Judgement::Changed { .. } | Judgement::Generated(_) => 2,
@@ -159,9 +158,9 @@ fn content_digest(file: &FileFacts, algorithm: Algorithm) -> Option<Digest> {
 
 /// How much stands behind a file so judged.
 #[must_use]
-pub fn trust(root: &RootFacts, knowledge: &Knowledge, judgement: &Judgement<'_>) -> Trust {
+pub fn trust(standings: &Standings<'_>, judgement: &Judgement<'_>) -> Trust {
     match judgement {
-        Judgement::Matches(record) => standing::trust(root, knowledge, record),
+        Judgement::Matches(record) => standings.trust(record),
         _ => Trust::Unowned,
     }
 }
@@ -169,37 +168,37 @@ pub fn trust(root: &RootFacts, knowledge: &Knowledge, judgement: &Judgement<'_>)
 /// Whether a chain of verified signatures proves the content of the file at `path`: then it needs no search for traces
 /// of tampering. A match with an unsigned record proves nothing against root, who can rewrite it.
 #[must_use]
-pub fn is_proven(root: &RootFacts, knowledge: &Knowledge, path: &RootedPath) -> bool {
-    judge(root, knowledge, path).is_some_and(|judgement| trust(root, knowledge, &judgement) <= Trust::SiteSigned)
+pub fn is_proven(root: &RootFacts, standings: &Standings<'_>, path: &RootedPath) -> bool {
+    judge(root, standings, path).is_some_and(|judgement| trust(standings, &judgement) <= Trust::SiteSigned)
 }
 
 /// Whether the content of the file at `path` is as some record, signed or not, has it.
 #[must_use]
-pub fn is_as_recorded(root: &RootFacts, knowledge: &Knowledge, path: &RootedPath) -> bool {
-    matches!(judge(root, knowledge, path), Some(Judgement::Matches(_)))
+pub fn is_as_recorded(root: &RootFacts, standings: &Standings<'_>, path: &RootedPath) -> bool {
+    matches!(judge(root, standings, path), Some(Judgement::Matches(_)))
 }
 
 /// The weakest trust of any code file of the surface that is there; `None` if there is none. Configuration does not
 /// count: it is the administrator's.
 #[must_use]
-pub fn floor(root: &RootFacts, knowledge: &Knowledge) -> Option<Trust> {
+pub fn floor(root: &RootFacts, standings: &Standings<'_>) -> Option<Trust> {
     let code = root.files.surface().filter(|(_, file)| is_code(file) && is_regular(file));
-    code.filter_map(|(path, _)| Some(trust(root, knowledge, &judge(root, knowledge, path)?))).max()
+    code.filter_map(|(path, _)| Some(trust(standings, &judge(root, standings, path)?))).max()
 }
 
 /// The files of the surface that are there, as the report lists them.
 #[must_use]
-pub fn report_files(root: &RootFacts, knowledge: &Knowledge) -> Vec<File> {
+pub fn report_files(root: &RootFacts, standings: &Standings<'_>) -> Vec<File> {
     let mut files = Vec::new();
     for (path, file) in root.files.surface().filter(|(_, file)| is_regular(file)) {
-        let Some(judgement) = judge(root, knowledge, path) else { continue };
+        let Some(judgement) = judge(root, standings, path) else { continue };
         files.push(File {
             path: path.clone(),
             sha256: content_digest(file, Algorithm::Sha256),
             size: file.meta().map_or(0, |meta| meta.size),
             package: judgement.record().and_then(|record| package_label(root, record)),
-            trust: trust(root, knowledge, &judgement),
-            chain: chain(root, knowledge, &judgement),
+            trust: trust(standings, &judgement),
+            chain: chain(standings, &judgement),
         });
     }
     files
@@ -207,7 +206,7 @@ pub fn report_files(root: &RootFacts, knowledge: &Knowledge) -> Vec<File> {
 
 /// The links from the signing key, or what stands in its place, to the bytes on disk.
 #[must_use]
-pub fn chain(root: &RootFacts, knowledge: &Knowledge, judgement: &Judgement<'_>) -> Vec<Link> {
+pub fn chain(standings: &Standings<'_>, judgement: &Judgement<'_>) -> Vec<Link> {
     let Some(record) = judgement.record() else {
         let by = match judgement {
             Judgement::Unknown(Unknown::NoDatabase) => "there is no package database".to_owned(),
@@ -227,7 +226,7 @@ pub fn chain(root: &RootFacts, knowledge: &Knowledge, judgement: &Judgement<'_>)
         _ => algorithm,
     };
     vec![
-        standing::link(root, knowledge, record),
+        standings.link(record),
         Link { link: LinkKind::Record, by: record.source.to_string(), ok: true },
         Link { link: LinkKind::Digest, by: digest, ok: matches!(judgement, Judgement::Matches(_)) },
     ]

@@ -7,7 +7,6 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 
 use super::judging::JudgingArgs;
-use super::knowledge;
 use crate::facts::{self, Facts};
 use crate::model::Check;
 use crate::model::text::printable;
@@ -29,7 +28,7 @@ pub struct JudgeArgs {
 /// Reads the facts, judges, hands out the report.
 pub fn run(args: &JudgeArgs) -> anyhow::Result<ExitCode> {
     let policy = args.judging.policy()?;
-    let knowledge = knowledge::load()?;
+    let (knowledge, _) = args.judging.knowledge()?;
     let place = || format!("{}: cannot judge these facts", args.facts.display());
     let bytes = own::input::read(&args.facts, MAX_BYTES).with_context(place)?;
     let facts = parse(&bytes).with_context(place)?;

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 
+use super::knowledge::{self, Keyrings};
 use super::{exit, output, screen};
+use crate::knowledge::Knowledge;
 use crate::model::Severity;
 use crate::model::report::Report;
 use crate::own::config;
@@ -28,6 +30,9 @@ pub struct JudgingArgs {
     /// The site's policy [default: /etc/sshproof/sshproof.toml, if there is one]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Directory of the keys that the site pins (docs/trust.md) [default: /etc/sshproof/trust.d, if there is one]
+    #[arg(long, value_name = "DIR")]
+    trust_dir: Option<PathBuf>,
 }
 
 impl JudgingArgs {
@@ -37,6 +42,14 @@ impl JudgingArgs {
     /// As [`policy`].
     pub fn policy(&self) -> anyhow::Result<Policy> {
         policy(self.config.as_deref())
+    }
+
+    /// The knowledge to judge by, with the site's pins, and the key files that these name.
+    ///
+    /// # Errors
+    /// As [`knowledge::load_with_trust`].
+    pub fn knowledge(&self) -> anyhow::Result<(Knowledge, Keyrings)> {
+        knowledge::load_with_trust(self.trust_dir.as_deref())
     }
 
     /// Hands `report` out and says with which code to exit.

@@ -10,9 +10,10 @@ use clap::Args;
 use tracing::info;
 
 use super::judging::JudgingArgs;
+use super::knowledge::Keyrings;
+use super::output;
 use super::progress::Bar;
 use super::spooling::SpoolArgs;
-use super::{knowledge, output};
 use crate::model::Check;
 use crate::observe::Request;
 use crate::own::{config, memory};
@@ -56,10 +57,11 @@ pub struct ScanArgs {
 pub fn run(args: &ScanArgs, quiet: bool) -> anyhow::Result<ExitCode> {
     memory::keep();
     let policy = args.judging.policy()?;
-    let knowledge = knowledge::load()?;
+    let (knowledge, pinned) = args.judging.knowledge()?;
     let bar = Bar::new(quiet);
-    let (facts, report) = scan::scan(&request(args)?, &wanted(args), &knowledge, &policy, &mut |step| bar.show(step))
-        .context("nothing was examined")?;
+    let (facts, report) =
+        scan::scan(&request(args, pinned)?, &wanted(args), &knowledge, &policy, &mut |step| bar.show(step))
+            .context("nothing was examined")?;
     bar.finish();
     info!("{} ms CPU, {} ms in all", report.usage.cpu_ms, report.duration_ms);
     if let Some(path) = &args.facts_out {
@@ -72,14 +74,15 @@ pub fn run(args: &ScanArgs, quiet: bool) -> anyhow::Result<ExitCode> {
 }
 
 /// The request that these arguments amount to; the time allowed begins now.
-fn request(args: &ScanArgs) -> anyhow::Result<Request> {
+fn request(args: &ScanArgs, mut keyrings: Keyrings) -> anyhow::Result<Request> {
     let keyring = |path: &PathBuf| Ok((path.display().to_string(), config::read_bytes(path)?));
+    keyrings.extend(args.keyring.iter().map(keyring).collect::<anyhow::Result<Keyrings>>()?);
     Ok(Request {
         root: args.root.clone(),
         scan_all: args.scan_all,
         deep: args.deep,
         deadline: args.max_runtime.and_then(|time| Instant::now().checked_add(time)),
-        keyrings: args.keyring.iter().map(keyring).collect::<anyhow::Result<_>>()?,
+        keyrings,
     })
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::formats::capability::FileCapabilities;
+use crate::formats::rpm::requires::Least;
 use crate::model::{Digest, RootedPath};
 use crate::trust::Checked;
 
@@ -27,6 +29,10 @@ pub struct PackageFacts {
     /// Alternatives on the way to a file looked at, by the path as asked.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub alternatives: BTreeMap<RootedPath, Alternative>,
+    /// Capabilities on disk of files whose package system records them, by canonical path: what has none is not here; absent
+    /// value: they could not be read.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub capabilities: BTreeMap<RootedPath, Option<FileCapabilities>>,
 }
 
 impl PackageFacts {
@@ -130,6 +136,23 @@ pub struct Package {
     /// The signed metadata that its records come from; absent where the system keeps none on the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<Seal>,
+    /// The source package that it was built from, a file name, escaped; empty if the database does not say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source: String,
+    /// Least versions that it demands of other packages that own a file looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub demands: Vec<Demand>,
+}
+
+/// A package's demand for a least version of another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Demand {
+    /// Name of the other, escaped.
+    pub name: String,
+    /// How.
+    pub least: Least,
+    /// `[epoch:]version[-release]`, escaped.
+    pub version: String,
 }
 
 /// Metadata of a package of a kind that distributors sign, and the signatures found over it.
@@ -194,9 +217,9 @@ pub struct Attributes {
     /// Name of the group, escaped; absent if it is not to be compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
-    /// Capabilities in the words of cap_from_text(3), escaped; empty for none.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub capabilities: String,
+    /// Capabilities in the words of cap_from_text(3), escaped; empty for none; absent if they are not to be compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<String>,
     /// 1 for ELF of 32 bits, 2 for 64, 0 for neither: where packages for two architectures share a path, which of them
     /// this is.
     #[serde(default)]

@@ -5,6 +5,7 @@
 pub mod accounts;
 pub mod authorized_keys;
 pub mod base64;
+pub mod capability;
 pub mod deb822;
 pub mod dpkg;
 pub mod duo;

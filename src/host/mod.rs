@@ -7,5 +7,6 @@ pub mod paged;
 pub mod process;
 pub mod root;
 pub mod snapshot;
+mod syscall;
 pub mod tree;
 pub mod window;

@@ -106,6 +106,16 @@ impl Root {
         Ok(got == magic.len() && start == magic)
     }
 
+    /// The extended attribute `security.capability` of the file at `path`; `None` if it has none.
+    ///
+    /// # Errors
+    /// As [`PathProblem`] says.
+    pub fn capabilities(&self, path: &RootedPath) -> Result<Option<Vec<u8>>, PathProblem> {
+        // The longest form has 24 bytes (capabilities(7)).
+        let file = self.open_file(path)?;
+        Ok(super::syscall::extended_attribute(file.as_fd(), c"security.capability", 64)?)
+    }
+
     /// The inode at `path`, the last component followed too.
     ///
     /// # Errors

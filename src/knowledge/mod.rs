@@ -11,6 +11,7 @@ pub mod pam_models;
 pub mod pattern;
 pub mod scope;
 pub mod search;
+pub mod site_keys;
 pub mod vendor_keys;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ use engine::Engine;
 pub use family::{Family, Indicator, Kind, Specificity};
 pub use hit::{Hit, Place, Trait};
 pub use load::LoadError;
+pub use site_keys::SiteKey;
 pub use vendor_keys::VendorKeys;
 
 /// All families, and the engine made of their content rules.
@@ -36,6 +38,8 @@ pub struct Knowledge {
     byte_rules: String,
     /// Parsed when somebody asks: nobody does on a host whose packages carry no signatures.
     vendor_keys: OnceLock<VendorKeys>,
+    /// What the site pins beside them.
+    site_keys: Vec<SiteKey>,
 }
 
 impl fmt::Debug for Knowledge {
@@ -80,7 +84,7 @@ impl Knowledge {
     pub fn new(date: impl Into<String>, families: Vec<Family>) -> Self {
         let engine = Engine::new(&families);
         let byte_rules = byte_rules(&families);
-        Self { date: date.into(), families, engine, byte_rules, vendor_keys: OnceLock::new() }
+        Self { date: date.into(), families, engine, byte_rules, vendor_keys: OnceLock::new(), site_keys: Vec::new() }
     }
 
     /// Date of the embedded files, `YYYY-MM-DD`.
@@ -132,6 +136,18 @@ impl Knowledge {
     #[must_use]
     pub fn with_vendor_keys(self, vendor_keys: VendorKeys) -> Self {
         Self { vendor_keys: vendor_keys.into(), ..self }
+    }
+
+    /// The keys that the site pins.
+    #[must_use]
+    pub fn site_keys(&self) -> &[SiteKey] {
+        &self.site_keys
+    }
+
+    /// The same with these keys of the site's.
+    #[must_use]
+    pub fn with_site_keys(self, site_keys: Vec<SiteKey>) -> Self {
+        Self { site_keys, ..self }
     }
 
     /// The compiled rules, to be measured.

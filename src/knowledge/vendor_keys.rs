@@ -78,6 +78,11 @@ pub struct Sha1Release {
     pub source: String,
 }
 
+/// Whether `text` is a fingerprint as we write them.
+pub(super) fn is_fingerprint(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
+}
+
 const fn yes() -> bool {
     true
 }
@@ -99,9 +104,6 @@ impl VendorKeys {
     /// What is wrong with it, with the line.
     pub fn parse(text: &str) -> Result<Self, String> {
         let keys: Self = toml::from_str(text).map_err(|error| error.to_string())?;
-        let is_fingerprint = |text: &String| {
-            matches!(text.len(), 40 | 64) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
-        };
         for key in &keys.keys {
             for fingerprint in std::iter::once(&key.fingerprint).chain(&key.signing_subkeys) {
                 if !is_fingerprint(fingerprint) {

@@ -8,6 +8,9 @@ pub const POLICY: &str = "/etc/sshproof/sshproof.toml";
 /// Where overriding signatures lie.
 pub const SIGNATURES: &str = "/etc/sshproof/signatures.d";
 
+/// Where the keys that the site pins lie.
+pub const TRUST: &str = "/etc/sshproof/trust.d";
+
 /// Configuration is small; a larger file is a mistake, or somebody's attempt to exhaust us.
 const MAX_BYTES: u64 = 4 << 20;
 
@@ -66,6 +69,12 @@ pub fn read_bytes(path: &Path) -> Result<Vec<u8>, ConfigProblem> {
         return Err(problem(io::Error::other("not a regular file of at most 4 MiB")));
     }
     std::fs::read(path).map_err(problem)
+}
+
+/// Whether `path` is a directory.
+#[must_use]
+pub fn is_dir(path: &Path) -> bool {
+    path.is_dir()
 }
 
 /// Reads the files of `dir` whose name ends in `suffix`, sorted by name; none if there is no such directory.

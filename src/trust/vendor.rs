@@ -1,9 +1,10 @@
-//! The policy by which a distributor's signature vouches for a package: pinned keys, each for its distribution, valid when
-//! they signed, with a hash function that still holds.
+//! The policy by which a signature vouches for a package: pinned keys, valid when they signed, with a hash function that still
+//! holds. A distributor's key counts for its distribution, a key of the site's for the packages that the site names.
 
 use std::collections::BTreeMap;
 
 use super::checked::{Binding, Checked, Hash, Outcome, Revocation, Signer};
+use crate::knowledge::site_keys::SiteKey;
 use crate::knowledge::vendor_keys::{VendorKey, VendorKeys};
 use crate::model::Timestamp;
 
@@ -34,9 +35,16 @@ pub struct Voucher {
     hash: Hash,
     created: Timestamp,
     found_in: String,
+    site: Option<SiteKey>,
 }
 
 impl Voucher {
+    /// The site's pin by which the key counts; `None` for a distributor's.
+    #[must_use]
+    pub const fn site(&self) -> Option<&SiteKey> {
+        self.site.as_ref()
+    }
+
     /// Fingerprint of the pinned key.
     #[must_use]
     pub fn certificate(&self) -> &str {
@@ -48,7 +56,8 @@ impl Voucher {
     pub fn words(&self) -> String {
         let at = self.created.to_string();
         let date = at.split('T').next().unwrap_or_default();
-        format!("{} (key {}, {}, {date})", self.user_id, self.certificate, self.hash.name())
+        let pinned = self.site.as_ref().map(|pin| format!(", pinned by {}", pin.answered_for())).unwrap_or_default();
+        format!("{} (key {}, {}, {date}{pinned})", self.user_id, self.certificate, self.hash.name())
     }
 
     /// The file that the key was found in.
@@ -67,6 +76,10 @@ pub enum Doubt {
     Refused(String),
     /// A package of the base, signed by a key that is not for it. Whose, in a clause.
     NotBase(String),
+    /// The site pinned the key, and the pin has ended. Whose, in a clause.
+    PinEnded(String),
+    /// The site pinned the key, for other packages. Whose, in a clause.
+    OutOfScope(String),
     /// The signature holds, and nobody pinned its key for this distribution. Whose, in a clause.
     Unpinned(String),
     /// The key that the signature names is not here, and not pinned either.
@@ -81,72 +94,148 @@ pub enum Doubt {
     UnknownDistribution(String),
 }
 
-/// The vouching signature among `signatures` over the metadata of `package`, a package name, on a root of this release; or
-/// the gravest reason against all of them.
+/// What is asked: who vouches for the metadata of a package.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// Name of the package alone.
+    pub package: &'a str,
+    /// Which release its root is; `None` if that does not say.
+    pub release: Option<&'a Release>,
+    /// When the root was looked at: the site's pins end.
+    pub at: Timestamp,
+}
+
+/// The pinned keys.
+#[derive(Clone, Copy, Debug)]
+pub struct Pins<'a> {
+    /// Of distributors.
+    pub vendor: &'a VendorKeys,
+    /// Of the site.
+    pub site: &'a [SiteKey],
+}
+
+impl Pins<'_> {
+    /// Whether anybody's keys are pinned for this release as a whole, so that each of its packages is to be signed.
+    #[must_use]
+    pub fn knows(&self, release: &Release) -> bool {
+        self.vendor.of(&release.id).next().is_some()
+            || self.site.iter().any(|pin| pin.distribution() == Some(release.id.as_str()))
+    }
+}
+
+/// The vouching signature among `signatures` over the metadata of the package asked about; or the gravest reason against all
+/// of them.
 ///
 /// # Errors
 /// As [`Doubt`] says.
-pub fn vouches(
-    signatures: &[Checked],
-    keys: &VendorKeys,
-    release: Option<&Release>,
-    package: &str,
-) -> Result<Voucher, Doubt> {
-    let verdicts: Vec<_> = signatures.iter().map(|checked| judge(checked, keys, release, package)).collect();
-    let mut doubt = Doubt::Unsigned;
-    let mut first = true;
-    for verdict in verdicts {
-        match verdict {
+pub fn vouches(signatures: &[Checked], pins: &Pins<'_>, question: &Question<'_>) -> Result<Voucher, Doubt> {
+    let mut gravest = None;
+    for checked in signatures {
+        match judge(checked, pins, question) {
             Ok(voucher) => return Ok(voucher),
-            Err(other) if first || other < doubt => doubt = other,
-            Err(_) => {}
+            Err(doubt) => gravest = Some(gravest.map_or(doubt.clone(), |known: Doubt| known.min(doubt))),
         }
-        first = false;
     }
-    Err(doubt)
+    Err(gravest.unwrap_or(Doubt::Unsigned))
 }
 
-fn judge(checked: &Checked, keys: &VendorKeys, release: Option<&Release>, package: &str) -> Result<Voucher, Doubt> {
+fn judge(checked: &Checked, pins: &Pins<'_>, question: &Question<'_>) -> Result<Voucher, Doubt> {
     let issuer = &checked.issuer;
+    let is_base = pins.vendor.is_base(question.package);
     let signer = match &checked.outcome {
         Outcome::Bad => return Err(Doubt::Bad(format!("it is not the one that key {issuer} made"))),
         Outcome::Malformed(why) => return Err(Doubt::Bad(why.clone())),
         Outcome::Unsupported(why) => return Err(Doubt::CannotCheck(why.clone())),
-        Outcome::NoKey if keys.keys.iter().any(|key| is_named(key, issuer)) => {
+        Outcome::NoKey if pins.vendor.keys.iter().any(|key| is_named(key, issuer)) => {
             return Err(Doubt::KeyMissing(issuer.clone()));
         }
-        Outcome::NoKey => return Err(Doubt::Stranger(issuer.clone())),
+        Outcome::NoKey => {
+            let is_theirs = |pin: &SiteKey| issuer.len() >= 16 && pin.fingerprint().ends_with(issuer.as_str());
+            let theirs: Vec<_> = pins.site.iter().filter(|pin| is_theirs(pin)).collect();
+            return Err(match by_site(&theirs, is_base, &format!("key {issuer}"), question) {
+                Ok(_) => Doubt::KeyMissing(issuer.clone()),
+                Err(Some(doubt)) => doubt,
+                Err(None) => Doubt::Stranger(issuer.clone()),
+            });
+        }
         Outcome::Good(signer) => signer,
     };
     let Some(created) = checked.created else {
         return Err(Doubt::Bad("it does not say when it was made".to_owned()));
     };
-    let pins: Vec<&VendorKey> = keys.keys.iter().filter(|key| key.fingerprint == signer.certificate).collect();
+    let vendor: Vec<&VendorKey> = pins.vendor.keys.iter().filter(|key| key.fingerprint == signer.certificate).collect();
     let entitled = |why| Doubt::Refused(format!("{why} (key {})", signer.certificate));
-    entitled_then(checked.hash, created, signer, &pins, keys, release).map_err(entitled)?;
-    let Some(release) = release.filter(|release| keys.of(&release.id).next().is_some()) else {
-        let id = release.map_or("this root does not say which distribution it is", |release| release.id.as_str());
-        return Err(Doubt::UnknownDistribution(id.to_owned()));
-    };
-    let whose = format!("key {} of {}", signer.certificate, named(&signer.user_id));
-    let distro = keys.distribution(&release.id);
-    let Some(pin) = pins.iter().find(|pin| pin.distro == distro) else {
-        let whose = match pins.first() {
-            Some(other) => format!("{whose}, which is pinned for `{}`, not for `{distro}`", other.distro),
-            None => format!("{whose}, which nobody pinned"),
-        };
-        return Err(if keys.is_base(package) { Doubt::NotBase(whose) } else { Doubt::Unpinned(whose) });
-    };
-    if keys.is_base(package) && !pin.base {
-        return Err(Doubt::NotBase(format!("{whose}, which is not for packages of the base")));
-    }
-    Ok(Voucher {
+    entitled_then(checked.hash, created, signer, &vendor, pins.vendor, question.release).map_err(entitled)?;
+    let voucher = |site: Option<&SiteKey>| Voucher {
         certificate: signer.certificate.clone(),
         user_id: named(&signer.user_id).to_owned(),
         hash: checked.hash,
         created,
         found_in: signer.found_in.clone(),
-    })
+        site: site.cloned(),
+    };
+    let whose = format!("key {} of {}", signer.certificate, named(&signer.user_id));
+    let doubt = match by_vendor(&vendor, pins, is_base, &whose, question) {
+        Ok(()) => return Ok(voucher(None)),
+        Err(doubt) => doubt,
+    };
+    let site: Vec<_> = pins.site.iter().filter(|pin| pin.fingerprint() == signer.certificate).collect();
+    match by_site(&site, is_base, &whose, question) {
+        Ok(pin) => Ok(voucher(Some(pin))),
+        Err(site) => Err(site.unwrap_or(doubt)),
+    }
+}
+
+/// Whether one of a key's pins as a distributor's counts here.
+fn by_vendor(
+    own: &[&VendorKey],
+    pins: &Pins<'_>,
+    is_base: bool,
+    whose: &str,
+    question: &Question<'_>,
+) -> Result<(), Doubt> {
+    let Some(release) = question.release.filter(|release| pins.knows(release)) else {
+        let id = question.release.map_or("this root does not say which distribution it is", |release| &release.id);
+        return Err(Doubt::UnknownDistribution(id.to_owned()));
+    };
+    let distro = pins.vendor.distribution(&release.id);
+    let Some(pin) = own.iter().find(|pin| pin.distro == distro) else {
+        let whose = match own.first() {
+            Some(other) => format!("{whose}, which is pinned for `{}`, not for `{distro}`", other.distro),
+            None => format!("{whose}, which nobody pinned"),
+        };
+        return Err(if is_base { Doubt::NotBase(whose) } else { Doubt::Unpinned(whose) });
+    };
+    if is_base && !pin.base {
+        return Err(Doubt::NotBase(format!("{whose}, which is not for packages of the base")));
+    }
+    Ok(())
+}
+
+/// The site's pin of a key that counts for this package; else what is against all of `own`, its pins, or nothing if there are
+/// none.
+fn by_site<'a>(
+    own: &[&'a SiteKey],
+    is_base: bool,
+    whose: &str,
+    question: &Question<'_>,
+) -> Result<&'a SiteKey, Option<Doubt>> {
+    let id = question.release.map(|release| release.id.as_str());
+    let in_scope = own.iter().filter(|pin| pin.is_for(question.package, id));
+    // A package of the base is for a whole distribution's key alone, whatever the names in a scope match.
+    let mut counting = in_scope.filter(|pin| !is_base || pin.distribution().is_some()).peekable();
+    let Some(pin) = counting.peek() else {
+        return Err(own.first().map(|pin| {
+            let whose = format!("{whose}, which is pinned for {} ({})", pin.scope(), pin.answered_for());
+            if is_base {
+                Doubt::NotBase(format!("{whose}; no site's key is for the base of a distributor's system"))
+            } else {
+                Doubt::OutOfScope(whose)
+            }
+        }));
+    };
+    let ended = Doubt::PinEnded(format!("{whose}, whose pin ({}) has ended: {}", pin.source(), pin.answered_for()));
+    counting.find(|pin| !pin.has_ended(question.at)).copied().ok_or(Some(ended))
 }
 
 /// Whether the key could sign at that moment, with that hash function; else why not.
@@ -236,12 +325,61 @@ mod tests {
     }
 
     fn on(checked: &Checked, release: &Release, package: &str, expected: &str) {
-        let answer = vouches(std::slice::from_ref(checked), &VendorKeys::embedded(), Some(release), package);
+        with_site(checked, &[], release, package, expected);
+    }
+
+    fn with_site(checked: &Checked, site: &[SiteKey], release: &Release, package: &str, expected: &str) {
+        let answer = ask(std::slice::from_ref(checked), &VendorKeys::embedded(), site, release, package);
         let word = match &answer {
             Ok(_) => "vouched".to_owned(),
             Err(doubt) => format!("{doubt:?}").split('(').next().unwrap_or_default().to_owned(),
         };
         assert_eq!(word, expected, "{answer:?}");
+    }
+
+    fn ask(
+        signatures: &[Checked],
+        vendor: &VendorKeys,
+        site: &[SiteKey],
+        release: &Release,
+        package: &str,
+    ) -> Result<Voucher, Doubt> {
+        let question = Question { package, release: Some(release), at: Timestamp(5_000) };
+        vouches(signatures, &Pins { vendor, site }, &question)
+    }
+
+    #[test]
+    fn a_key_of_the_site_vouches_for_the_packages_that_it_names() {
+        const OWN: &str = "0123456789ABCDEF0123456789ABCDEF01234567";
+        let pin = |more: &str| {
+            let text = format!("[[key]]\nfingerprint = '{OWN}'\nowner = 'ops'\nreason = 'ours'\n{more}\n");
+            crate::knowledge::site_keys::parse("a.toml", &text, &VendorKeys::embedded()).unwrap()
+        };
+        let scoped = pin("packages = ['duo_unix', '*ssh*', 'nano']\nexpires = '2030-01-01'");
+        let (fedora, house) = (release("fedora", "33"), release("sitelinux", "1"));
+        let own = signature(good(OWN));
+        with_site(&own, &scoped, &fedora, "duo_unix", "vouched");
+        with_site(&own, &scoped, &house, "duo_unix", "vouched");
+        with_site(&own, &scoped, &fedora, "pam_other", "OutOfScope");
+        // Whatever the names match, a package of the base is the distributor's.
+        with_site(&own, &scoped, &fedora, "openssh-server", "NotBase");
+        with_site(&own, &scoped, &house, "openssh-server", "NotBase");
+        // The distributor's own key is not the worse for it.
+        with_site(&signature(good(FEDORA)), &scoped, &fedora, "openssh-server", "vouched");
+        let ended = pin("packages = ['duo_unix']\nexpires = '1970-01-01'");
+        with_site(&own, &ended, &fedora, "duo_unix", "PinEnded");
+        with_site(&own, &[ended, scoped.clone()].concat(), &fedora, "duo_unix", "vouched");
+        let whole = pin("packages = ['*']\ndistribution = 'sitelinux'\nexpires = '2030-01-01'");
+        with_site(&own, &whole, &house, "openssh-server", "vouched");
+        with_site(&own, &whole, &fedora, "openssh-server", "NotBase");
+        with_site(&own, &whole, &fedora, "duo_unix", "OutOfScope");
+        with_site(&signature(good(FEDORA)), &whole, &house, "openssh-server", "NotBase");
+        // A weak hash, and a key that is not here, are no better for a pin.
+        with_site(&Checked { hash: Hash::Sha1, ..own.clone() }, &scoped, &fedora, "duo_unix", "Refused");
+        let missing = Checked { outcome: Outcome::NoKey, ..own };
+        with_site(&missing, &scoped, &fedora, "duo_unix", "KeyMissing");
+        with_site(&missing, &scoped, &fedora, "openssh-server", "NotBase");
+        with_site(&missing, &[], &fedora, "duo_unix", "Stranger");
     }
 
     #[test]
@@ -255,7 +393,8 @@ mod tests {
         on(&signature(good(BACKPORTS)), &leap, "openssh-server", "NotBase");
         on(&signature(good(BACKPORTS)), &leap, "nano", "vouched");
         on(&signature(good("0123456789ABCDEF0123456789ABCDEF01234567")), &leap, "nano", "Unpinned");
-        assert_eq!(vouches(&[], &VendorKeys::embedded(), Some(&release("fedora", "33")), "pam"), Err(Doubt::Unsigned));
+        let unsigned = ask(&[], &VendorKeys::embedded(), &[], &release("fedora", "33"), "pam");
+        assert_eq!(unsigned, Err(Doubt::Unsigned));
     }
 
     #[test]
@@ -304,7 +443,7 @@ mod tests {
             hard: true,
             source: "test".to_owned(),
         });
-        let answer = vouches(&[signature(good(FEDORA))], &keys, Some(&release("fedora", "33")), "pam");
+        let answer = ask(&[signature(good(FEDORA))], &keys, &[], &release("fedora", "33"), "pam");
         assert!(matches!(answer, Err(Doubt::Refused(_))), "{answer:?}");
     }
 
@@ -319,6 +458,6 @@ mod tests {
         check(&Checked { created: None, ..signature(good(FEDORA)) }, "Bad");
         // One that vouches is enough, whatever else is there.
         let both = [with(Outcome::Bad), signature(good(FEDORA))];
-        assert!(vouches(&both, &VendorKeys::embedded(), Some(&release("fedora", "33")), "pam").is_ok());
+        assert!(ask(&both, &VendorKeys::embedded(), &[], &release("fedora", "33"), "pam").is_ok());
     }
 }

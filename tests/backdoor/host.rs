@@ -156,6 +156,8 @@ fn package(name: &str, version: &str) -> Package {
         system: PackageSystem::Dpkg,
         name: name.split(':').next().unwrap().to_owned(),
         seal: None,
+        source: String::new(),
+        demands: Vec::new(),
         version: version.to_owned(),
         architecture: "amd64".into(),
         status: "install ok installed".into(),

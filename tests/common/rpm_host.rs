@@ -1,5 +1,6 @@
 //! A scratch root of two packages, `openssh-server` and `glibc` (every library that the server loads), built, signed and
 //! installed by rpm's own tools; and the means to rewrite its database as an intruder would.
+#![allow(dead_code, reason = "each program uses a part")]
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -53,6 +54,26 @@ impl Key {
     }
 }
 
+/// How a package is built.
+struct Build {
+    name: &'static str,
+    /// The source package's name.
+    source: &'static str,
+    version: &'static str,
+    /// Further lines of its head.
+    more: &'static str,
+    /// What stands before each of its files.
+    attributes: &'static str,
+    /// Hash function of its files' digests, as OpenPGP numbers them.
+    algorithm: u32,
+}
+
+impl Build {
+    const fn of(name: &'static str) -> Self {
+        Self { name, source: name, version: "9.2p1", more: "", attributes: "", algorithm: 8 }
+    }
+}
+
 /// The root.
 pub struct Host {
     dir: tempfile::TempDir,
@@ -66,22 +87,39 @@ pub struct Host {
 impl Host {
     /// Everything signed by `vendor`.
     pub fn build(vendor: Key) -> Self {
-        Self::install(vendor, None)
+        Self::install(vendor, None, None, 0)
+    }
+
+    /// With so many packages beside, each of a PAM module that the server's stack names.
+    pub fn build_in_pieces(vendor: Key, pieces: usize) -> Self {
+        Self::install(vendor, None, None, pieces)
+    }
+
+    /// With a third package beside, `duo_unix`, of a PAM module that the server's stack names: signed by `third`.
+    pub fn build_with_third(vendor: Key, third: &Key) -> Self {
+        Self::install(vendor, None, Some(third), 0)
     }
 
     /// The server's package signed by `signer` instead, whose key lies beside the vendor's.
     pub fn build_with(vendor: Key, signer: &Key) -> Self {
-        Self::install(vendor, Some(signer))
+        Self::install(vendor, Some(signer), None, 0)
     }
 
-    fn install(vendor: Key, signer: Option<&Key>) -> Self {
+    fn install(vendor: Key, signer: Option<&Key>, third: Option<&Key>, pieces: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("root");
         let server = dir.path().join("server");
         let base = dir.path().join("base");
         copy(Path::new("/usr/sbin/sshd"), &server);
         write(&server.join("etc/ssh/sshd_config"), "UsePAM yes\n");
-        write(&server.join("etc/pam.d/sshd"), "auth required pam_deny.so\naccount required pam_deny.so\n");
+        let mut first = third.map_or("", |_| "auth required pam_duo.so\n").to_owned();
+        for piece in 0..pieces {
+            first.push_str(&format!("auth required pam_piece{piece}.so\n"));
+        }
+        write(
+            &server.join("etc/pam.d/sshd"),
+            &format!("{first}auth required pam_deny.so\naccount required pam_deny.so\n"),
+        );
         write(&base.join("etc/os-release"), "ID=testos\nVERSION_ID=9.1\nPRETTY_NAME=\"Test OS 9\"\n");
         write(&base.join("etc/passwd"), "root:x:0:0::/root:/bin/sh\nsshd:x:100:100::/run/sshd:/bin/false\n");
         write(&base.join("etc/group"), "root:x:0:\nsshd:x:100:\n");
@@ -102,11 +140,41 @@ impl Host {
             std::os::unix::fs::symlink(format!("usr/{name}"), root.join(name)).unwrap();
         }
         let host = Self { dir, root, key: vendor, libraries };
-        let packages = [
+        let mut packages = vec![
             // SHA-512 and SHA-256: packages choose, and one host has both.
-            host.package("glibc", &base, &host.key, 10),
-            host.package("openssh-server", &server, signer.unwrap_or(&host.key), 8),
+            host.package(&Build { algorithm: 10, ..Build::of("glibc") }, &base, &host.key),
+            host.package(
+                &Build { more: "Requires: glibc >= 9.2p1\nRequires: glibc >= 9", ..Build::of("openssh-server") },
+                &server,
+                signer.unwrap_or(&host.key),
+            ),
         ];
+        for piece in 0..pieces {
+            let files = host.dir.path().join(format!("piece{piece}"));
+            let security = files.join("usr/lib/x86_64-linux-gnu/security");
+            std::fs::create_dir_all(&security).unwrap();
+            let module = security.join(format!("pam_piece{piece}.so"));
+            std::fs::copy("/lib/x86_64-linux-gnu/security/pam_permit.so", module).unwrap();
+            packages.push(host.package(
+                &Build { source: "piece", ..Build::of(format!("piece{piece}").leak()) },
+                &files,
+                &host.key,
+            ));
+        }
+        if let Some(third) = third {
+            let files = host.dir.path().join("third");
+            let security = files.join("usr/lib/x86_64-linux-gnu/security");
+            std::fs::create_dir_all(&security).unwrap();
+            std::fs::copy("/lib/x86_64-linux-gnu/security/pam_permit.so", security.join("pam_duo.so")).unwrap();
+            // Of the server's source, in a later version; with a capability.
+            let build = Build {
+                source: "openssh-server",
+                version: "9.3",
+                attributes: "%caps(cap_chown=p) ",
+                ..Build::of("duo_unix")
+            };
+            packages.push(host.package(&build, &files, third));
+        }
         for (number, key) in std::iter::once(&host.key).chain(signer).enumerate() {
             let prose = format!("A key of somebody's.\n\n{}", String::from_utf8(key.public.clone()).unwrap());
             let file = host.root.join(format!("etc/pki/rpm-gpg/RPM-GPG-KEY-{number}"));
@@ -125,19 +193,27 @@ impl Host {
     }
 
     /// A package of everything beneath `files`, signed.
-    fn package(&self, name: &str, files: &Path, signer: &Key, algorithm: u32) -> PathBuf {
+    fn package(&self, build: &Build, files: &Path, signer: &Key) -> PathBuf {
+        let Build { name, source, version, more, attributes, algorithm } = build;
         let mut list = String::new();
         for entry in walkdir::WalkDir::new(files).sort_by_file_name() {
             let entry = entry.unwrap();
             let path = Path::new("/").join(entry.path().strip_prefix(files).unwrap());
             if entry.file_type().is_file() {
                 let config = if path.starts_with("/etc") { "%config(noreplace) " } else { "" };
-                list.push_str(&format!("{config}%attr(-,root,root) {}\n", path.display()));
+                list.push_str(&format!("{config}{attributes}%attr(-,root,root) {}\n", path.display()));
             }
         }
+        // A package of another source's name is a further one of that source, whose own has no files and is not made.
+        let (head, of) = if name == source {
+            (String::new(), String::new())
+        } else {
+            (format!("%description\nA test.\n%package -n {name}\nSummary: A test\n"), format!(" -n {name}"))
+        };
         let spec = format!(
-            "Name: {name}\nVersion: 9.2p1\nRelease: 1\nSummary: A test\nLicense: MIT\nBuildArch: noarch\nAutoReqProv: no\n\
-             %description\nA test.\n%install\nmkdir -p %{{buildroot}}\ncp -a {}/. %{{buildroot}}\n%files\n{list}",
+            "Name: {source}\nVersion: {version}\nRelease: 1\nSummary: A test\nLicense: MIT\nBuildArch: noarch\n{head}\
+             AutoReqProv: no\n{more}\n%description{of}\nA test.\n%install\nmkdir -p %{{buildroot}}\n\
+             cp -a {}/. %{{buildroot}}\n%files{of}\n{list}",
             files.display()
         );
         let spec_path = self.dir.path().join(format!("{name}.spec"));
@@ -155,9 +231,56 @@ impl Host {
                 &format!("_binary_filedigest_algorithm {algorithm}"),
             ])
             .arg(&spec_path));
-        let package = top.join(format!("RPMS/noarch/{name}-9.2p1-1.noarch.rpm"));
+        let package = top.join(format!("RPMS/noarch/{name}-{version}-1.noarch.rpm"));
         signer.sign(&package);
         package
+    }
+
+    /// A directory of pins: file names with their content.
+    pub fn trust_dir(&self, files: &[(&str, &str)]) -> PathBuf {
+        let dir = self.dir.path().join("trust.d");
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir(&dir).unwrap();
+        for (name, content) in files {
+            write(&dir.join(name), content);
+        }
+        dir
+    }
+
+    /// Puts an older version of the base package in the place of the installed one, past rpm's rules; as well signed.
+    pub fn roll_back(&self) {
+        // With another library than the newer one, which goes on to work.
+        let base = self.dir.path().join("base");
+        let library = self.libraries.iter().find(|path| path.to_str().unwrap().contains("libz")).unwrap();
+        let old = [std::fs::read(base.join(library)).unwrap(), b"old".to_vec()].concat();
+        std::fs::write(base.join(library), old).unwrap();
+        let older = Build { version: "9.1p1", algorithm: 10, ..Build::of("glibc") };
+        let package = self.package(&older, &self.dir.path().join("base"), &self.key);
+        run(self.rpm().args(["-U", "--oldpackage", "--nodeps", "--noscripts", "--notriggers"]).arg(package));
+    }
+
+    /// The header blobs of all packages, in the order of their numbers.
+    pub fn blobs(&self) -> Vec<Vec<u8>> {
+        let rows = self.sqlite("SELECT hex(blob) FROM Packages ORDER BY hnum;");
+        rows.lines().map(|row| text::unhex(row).unwrap()).collect()
+    }
+
+    /// Puts a database of another form in the place of SQLite's.
+    pub fn replace_database(&self, file: &str, content: &[u8]) {
+        let directory = self.root.join("var/lib/rpm");
+        std::fs::remove_dir_all(&directory).unwrap();
+        std::fs::create_dir(&directory).unwrap();
+        std::fs::write(directory.join(file), content).unwrap();
+    }
+
+    /// The installed packages, as rpm reads Berkeley DB's form.
+    pub fn rpm_reads_bdb(&self) -> Vec<String> {
+        let mut rpm = Command::new("rpm");
+        rpm.arg("--root").arg(&self.root).args(["--dbpath", "/var/lib/rpm", "--define", "_db_backend bdb_ro", "-qa"]);
+        let listing = String::from_utf8(run(&mut rpm)).unwrap();
+        let mut names: Vec<String> = listing.lines().map(str::to_owned).collect();
+        names.sort();
+        names
     }
 
     /// Changes one byte of code; the SHA-256 of what is there then, in hexadecimal.
@@ -204,6 +327,16 @@ impl Host {
         ));
     }
 
+    /// Adds a header under this number, in the index too, as that of the installed package `name` stands there.
+    pub fn plant_beside(&self, name: &str, number: u32, blob: &[u8]) {
+        let own = self.sqlite(&format!("SELECT hnum FROM Name WHERE key = '{name}';"));
+        let (own, blob) = (own.trim(), text::hex(blob));
+        self.sqlite(&format!(
+            "INSERT INTO Packages(hnum, blob) VALUES ({number}, x'{blob}'); \
+             INSERT INTO Basenames SELECT key, {number}, idx FROM Basenames WHERE hnum = {own};"
+        ));
+    }
+
     /// What SQLite's own shell answers about the database.
     pub fn sqlite(&self, sql: &str) -> String {
         let mut child = Command::new("sqlite3")
@@ -220,7 +353,7 @@ impl Host {
 
     /// `rpm -V` of both packages: by path, the letters of what differs; `m` for a missing file.
     pub fn rpm_verify(&self) -> BTreeMap<String, Vec<char>> {
-        let output = self.rpm().args(["-V", "--nodeps", "--noscripts", "openssh-server", "glibc"]).output().unwrap();
+        let output = self.rpm().args(["-V", "--nodeps", "--noscripts", "-a"]).output().unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
         let lines = String::from_utf8(output.stdout).unwrap();
         let line = |line: &str| {

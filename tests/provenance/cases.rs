@@ -20,7 +20,7 @@ use sshproof::model::{Algorithm, CheckResult, Digest, RootedPath, text};
 use sshproof::policy::Policy;
 
 use crate::common::mimic::trial;
-use crate::look::{judge, knowledge, look};
+use crate::look::{judge, look, standings};
 
 pub fn trials() -> Vec<Trial> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/provenance/cases");
@@ -137,14 +137,14 @@ fn said(root: &RootFacts, result: &CheckResult) -> String {
         let kind = if gap.mandatory { "gap" } else { "noted" };
         let _ = writeln!(out, "{kind} {}: {}", gap.subject, gap.reason);
     }
-    for file in trust::report_files(root, &knowledge()) {
+    for file in trust::report_files(root, &standings(root)) {
         let _ = write!(out, "{} {}", file.path, file.trust.name());
         if let Some(package) = &file.package {
             let _ = write!(out, " {package}");
         }
         let _ = writeln!(out, ", first gap: {}", trust::first_gap(&file.chain).map_or("none", |link| link.by.as_str()));
     }
-    if let Some(floor) = trust::floor(root, &knowledge()) {
+    if let Some(floor) = trust::floor(root, &standings(root)) {
         let _ = writeln!(out, "floor {}", floor.name());
     }
     out

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use sshproof::checks::provenance;
+use sshproof::checks::standing::Standings;
 use sshproof::facts::{Facts, FileFacts, FileState, FileTable, Role, RootFacts};
 use sshproof::host::root::{PathProblem, Root};
 use sshproof::host::snapshot::{ReadProblem, Snapshot};
@@ -82,6 +83,11 @@ pub fn judge(root: &RootFacts, policy: &Policy) -> CheckResult {
         result.gap(observed.gap.clone());
     }
     result
+}
+
+/// What stands behind the packages of one root.
+pub fn standings(root: &RootFacts) -> Standings<'_> {
+    Standings::of(root, &knowledge(), Timestamp(0))
 }
 
 /// Knowledge without families: this check needs the distributors' keys alone.

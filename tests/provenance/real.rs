@@ -16,7 +16,7 @@ use sshproof::policy::Policy;
 
 use crate::common::mimic::{Part, trial};
 use crate::common::root::Root;
-use crate::look::{judge, knowledge, look};
+use crate::look::{judge, look, standings};
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -35,8 +35,8 @@ fn clean_root_passes() {
     assert!(loud.is_empty(), "{loud:#?}");
     assert!(result.gaps.iter().all(|gap| !gap.mandatory), "{:#?}", result.gaps);
     assert!(result.examined > 100, "only {} files examined", result.examined);
-    assert_eq!(trust::floor(&facts, &knowledge()), Some(sshproof::model::report::Trust::LocalWeak));
-    let said = |path: &str| trust::judge(&facts, &knowledge(), &RootedPath::new(path).unwrap()).unwrap();
+    assert_eq!(trust::floor(&facts, &standings(&facts)), Some(sshproof::model::report::Trust::LocalWeak));
+    let said = |path: &str| trust::judge(&facts, &standings(&facts), &RootedPath::new(path).unwrap()).unwrap();
     // What no package lists, the tools beside dpkg explain.
     assert!(matches!(said("/etc/ssh/sshd_config"), Judgement::Matches(_)), "{:?}", said("/etc/ssh/sshd_config"));
     for name in ["common-auth", "common-account", "common-session"] {
@@ -83,11 +83,12 @@ fn verdicts_equal_dpkg_verify() {
 
     let questions: Vec<_> = packaged.iter().map(|path| (rooted(path), BTreeSet::from([Role::Library]))).collect();
     let facts = look(root.path(), &questions);
+    let standings = standings(&facts);
     let mut ours = BTreeSet::new();
     for path in &packaged {
         let asked = rooted(path);
         let real = facts.files.canonical(&asked).unwrap();
-        let word = match trust::judge(&facts, &knowledge(), real).unwrap() {
+        let word = match trust::judge(&facts, &standings, real).unwrap() {
             Judgement::Matches(_) => continue,
             Judgement::Differs { .. } => "differs",
             Judgement::Changed { .. } => "changed",

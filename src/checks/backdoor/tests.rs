@@ -191,6 +191,8 @@ fn sockets_packages_mappings_and_digests_are_looked_at() {
         system: PackageSystem::Dpkg,
         name: "liblzma5".into(),
         seal: None,
+        source: String::new(),
+        demands: Vec::new(),
         version: "5.6.1-1".into(),
         architecture: "amd64".into(),
         status: "install ok installed".into(),

@@ -1,10 +1,11 @@
-//! Modes and owners, where a package system records them.
+//! Modes, owners and capabilities, where a package system records them.
 
+use super::super::standing::Standings;
 use super::super::trust;
 use crate::facts::RootFacts;
 use crate::facts::package::Attributes;
-use crate::knowledge::Knowledge;
-use crate::model::code::{MODE_DIFFERS, OWNER_DIFFERS};
+use crate::formats::capability::FileCapabilities;
+use crate::model::code::{CAPABILITIES_DIFFER, MODE_DIFFERS, OWNER_DIFFERS};
 use crate::model::{CheckResult, Evidence, FileKind, Finding, Gap, Meta, RootedPath, Severity, Subject};
 
 /// Bits that give rights to others than the owner, and those that lend the owner's.
@@ -13,10 +14,10 @@ const OTHERS_WRITE: u32 = 0o022;
 
 /// Adds what is not as recorded of regular files of the surface. Of several records the one counts that the content agrees
 /// with, else the first.
-pub(super) fn check(root: &RootFacts, knowledge: &Knowledge, result: &mut CheckResult) {
+pub(super) fn check(root: &RootFacts, standings: &Standings<'_>, result: &mut CheckResult) {
     for (path, file) in root.files.surface() {
         let Some(meta) = file.meta().filter(|meta| meta.kind == FileKind::Regular) else { continue };
-        let judged = trust::judge(root, knowledge, path).and_then(|judgement| judgement.record());
+        let judged = trust::judge(root, standings, path).and_then(|judgement| judgement.record());
         let Some((record, attributes)) = judged.and_then(|record| Some((record, record.attributes.as_deref()?))) else {
             continue;
         };
@@ -27,6 +28,7 @@ pub(super) fn check(root: &RootFacts, knowledge: &Knowledge, result: &mut CheckR
         let package = trust::package_label(root, record).unwrap_or_default();
         result.findings.extend(mode(path, meta, attributes, &package));
         owner(root, path, meta, attributes, &package, result);
+        capabilities(root, path, attributes, &package, result);
     }
 }
 
@@ -46,6 +48,30 @@ fn mode(path: &RootedPath, meta: &Meta, attributes: &Attributes, package: &str) 
     let message = format!("`{path}` has mode {:04o}, `{package}` records {expected:04o}", meta.mode);
     let evidence = metadata(path, "mode", format!("{expected:04o}"), format!("{:04o}", meta.mode));
     Some(Finding::new(MODE_DIFFERS, Subject::file(path), message, evidence).with_severity(severity))
+}
+
+fn capabilities(root: &RootFacts, path: &RootedPath, attributes: &Attributes, package: &str, result: &mut CheckResult) {
+    let Some(text) = &attributes.capabilities else { return };
+    let Some(expected) = FileCapabilities::from_text(text.as_bytes()) else {
+        let reason = format!("`{package}` records the capabilities `{text}`, which we do not know");
+        return result.gap(Gap::noted(Subject::file(path), reason));
+    };
+    let actual = match root.packages.capabilities.get(path) {
+        Some(Some(actual)) => *actual,
+        Some(None) => return,
+        None => FileCapabilities::default(),
+    };
+    if actual == expected || (actual.is_empty() && expected.is_empty()) {
+        return;
+    }
+    let more = (actual.permitted & !expected.permitted) | (actual.inheritable & !expected.inheritable);
+    // What lacks some does less than its packager meant; no door is open for it.
+    let severity = if more == 0 { Severity::Informational } else { Severity::High };
+    let message = format!("`{path}` has the capabilities `{actual}`, `{package}` records `{expected}`");
+    let evidence = metadata(path, "capabilities", expected.to_string(), actual.to_string());
+    result
+        .findings
+        .push(Finding::new(CAPABILITIES_DIFFER, Subject::file(path), message, evidence).with_severity(severity));
 }
 
 fn owner(

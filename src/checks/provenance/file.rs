@@ -23,7 +23,8 @@ pub(super) fn check(
         Judgement::Generated(_) => None,
         Judgement::Differs { record, expected, actual } => {
             let package = named(root, record);
-            let message = format!("`{path}` is not the file that {package} records");
+            let prelinked = if is_prelinked(file) { "; it says of itself that it was prelinked" } else { "" };
+            let message = format!("`{path}` is not the file that {package} records{prelinked}");
             let evidence = digests(*expected, *actual, &record.source);
             Some(with_sha256(Finding::new(DIGEST_MISMATCH, Subject::file(path), message, evidence), path, file))
         }
@@ -200,6 +201,11 @@ fn sha256_of(path: &RootedPath, file: &FileFacts) -> Option<Evidence> {
 
 fn digest_fact(path: &RootedPath, digest: Digest) -> Evidence {
     Evidence::Fact { about: format!("{} of {path}", digest.algorithm()), value: digest.hex() }
+}
+
+/// Whether prelink(8) rewrote the file, as far as it says so itself.
+pub(super) fn is_prelinked(file: &FileFacts) -> bool {
+    file.elf.as_ref().is_some_and(|elf| elf.sections.iter().any(|section| section.0 == ".gnu.prelink_undo"))
 }
 
 pub(super) fn is_directory(file: &FileFacts) -> bool {

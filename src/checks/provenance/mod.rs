@@ -7,10 +7,14 @@ mod attributes;
 mod file;
 mod package;
 mod purpose;
+mod rollback;
 mod signature;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
+use super::standing::Standings;
 use super::trust::{self, Judgement, Unknown};
 use crate::facts::package::{PackageSystem, Reading};
 use crate::facts::{Facts, RootFacts};
@@ -25,25 +29,38 @@ use crate::policy::{MinimumTrust, Policy};
 pub fn check(facts: &Facts, knowledge: &Knowledge, policy: &Policy) -> CheckResult {
     let mut result = CheckResult::new(Check::Provenance);
     for root in &facts.roots {
-        check_root(root, knowledge, policy, &mut result);
+        let standings = Standings::of(root, knowledge, facts.observed_at);
+        check_root(root, &standings, knowledge, policy, &mut result);
     }
     result
 }
 
-fn check_root(root: &RootFacts, knowledge: &Knowledge, policy: &Policy, result: &mut CheckResult) {
+fn check_root(
+    root: &RootFacts,
+    standings: &Standings<'_>,
+    knowledge: &Knowledge,
+    policy: &Policy,
+    result: &mut CheckResult,
+) {
     let mut weak: BTreeMap<Trust, Vec<&RootedPath>> = BTreeMap::new();
     let mut unowned = Vec::new();
     for (path, facts) in root.files.surface() {
-        let Some(judgement) = trust::judge(root, knowledge, path) else { continue };
+        let Some(judgement) = trust::judge(root, standings, path) else { continue };
         // Configuration may name a directory of drop-ins; one in the place of a recorded file is another matter.
         let recorded = root.packages.records.get(path).into_iter().flatten().any(|record| record.digest.is_some());
         let only_a_directory = file::is_directory(facts) && !recorded;
         if !matches!(judgement, Judgement::Unknown(Unknown::Absent)) && !only_a_directory {
             result.examined += 1;
+            if matches!(judgement, Judgement::Differs { .. }) && standings.has_prelink() && file::is_prelinked(facts) {
+                let reason =
+                    "it was prelinked: its package's digest is of the file before that, which only undoing it gives";
+                result.gap(Gap::mandatory(Subject::file(path), reason));
+                continue;
+            }
             file::check(root, path, facts, &judgement, result);
             match &judgement {
                 Judgement::Matches(_) if trust::is_code(facts) => {
-                    weak.entry(trust::trust(root, knowledge, &judgement)).or_default().push(path);
+                    weak.entry(trust::trust(standings, &judgement)).or_default().push(path);
                 }
                 Judgement::Unknown(Unknown::NoDatabase | Unknown::Incomplete) if trust::is_code(facts) => {
                     unowned.push(path);
@@ -54,15 +71,16 @@ fn check_root(root: &RootFacts, knowledge: &Knowledge, policy: &Policy, result: 
     }
     // Whoever alters a server so that it is not recognised as one takes it out of the surface, not out of its package.
     for (path, facts) in root.files.files.iter().filter(|(_, file)| !file.roles.iter().any(|role| role.in_surface())) {
-        let Some(judgement) = trust::judge(root, knowledge, path) else { continue };
+        let Some(judgement) = trust::judge(root, standings, path) else { continue };
         if matches!(judgement, Judgement::Differs { .. }) {
             result.examined += 1;
             file::check(root, path, facts, &judgement, result);
         }
     }
     file::check_kinds(root, result);
-    attributes::check(root, knowledge, result);
-    signature::check(root, knowledge, result);
+    attributes::check(root, standings, result);
+    rollback::check(root, standings, result);
+    signature::check(root, standings, knowledge, result);
     purpose::check(root, result);
     package::check(root, result);
     report_weak(&weak, policy, result);
@@ -73,8 +91,11 @@ fn check_root(root: &RootFacts, knowledge: &Knowledge, policy: &Policy, result: 
 fn report_weak(matches: &BTreeMap<Trust, Vec<&RootedPath>>, policy: &Policy, result: &mut CheckResult) {
     /// Files named in one finding; the report lists all with their trust.
     const NAMED: usize = 20;
-    for (trust, paths) in matches.iter().filter(|(trust, _)| **trust > Trust::SiteSigned) {
+    for (trust, paths) in matches {
         let enough = policy.minimum_trust.accepts(*trust);
+        if enough && *trust <= Trust::SiteSigned {
+            continue;
+        }
         let code = if enough { UNSIGNED_RECORD } else { TRUST_BELOW_POLICY };
         let count = match paths.len() {
             1 => "1 file of code matches".to_owned(),
@@ -85,8 +106,9 @@ fn report_weak(matches: &BTreeMap<Trust, Vec<&RootedPath>>, policy: &Policy, res
             MinimumTrust::SiteSigned => ", policy demands `site-signed`",
             MinimumTrust::VendorSigned => ", policy demands `vendor-signed`",
         };
-        let message =
-            format!("{count} only an unsigned record (`{}`){}", trust.name(), if enough { "" } else { demand });
+        let record =
+            if *trust <= Trust::SiteSigned { "a record that the site vouches for" } else { "an unsigned record" };
+        let message = format!("{count} only {record} (`{}`){}", trust.name(), if enough { "" } else { demand });
         let fact = |path: &&RootedPath| Evidence::Fact { about: path.to_string(), value: trust.name().to_owned() };
         let mut evidence = paths.iter().take(NAMED).map(fact);
         let Some(first) = evidence.next() else { continue };
@@ -122,7 +144,8 @@ fn report_databases(root: &RootFacts, unowned: &[&RootedPath], result: &mut Chec
             }
             Reading::Part => {}
             Reading::Whole if database.system == PackageSystem::Rpm => {
-                let reason = "rpm records capabilities of files, which are not compared with those on disk yet";
+                let reason = "nothing here is signed that says which version of a package is current: packages that were put \
+                              back to older signed versions together cannot be told from new ones";
                 result.gap(Gap::noted(Subject::file(&database.place), reason));
             }
             Reading::Whole => {

@@ -2,56 +2,106 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::standing::{self, Standing};
+use super::super::standing::{self, Standing, Standings};
 use crate::facts::RootFacts;
-use crate::facts::package::{Package, Seal};
+use crate::facts::package::Seal;
 use crate::knowledge::Knowledge;
 use crate::model::code::{
-    BASE_PACKAGE_SIGNER, HEADER_SHADOWED, SIGNATURE_BAD, SIGNATURE_REFUSED, SIGNATURE_STRIPPED, SIGNER_UNKNOWN,
+    BASE_PACKAGE_SIGNER, HEADER_SHADOWED, PIN_ENDED, SIGNATURE_BAD, SIGNATURE_REFUSED, SIGNATURE_STRIPPED,
+    SIGNER_OUT_OF_SCOPE, SIGNER_UNKNOWN, SITE_SIGNED,
 };
 use crate::model::{CheckResult, Code, Evidence, Finding, Gap, Severity, Subject};
-use crate::trust::vendor::{Doubt, Release};
+use crate::trust::vendor::{Doubt, Voucher};
 
 /// Adds a finding or a gap for each such package that nobody vouches for.
-pub(super) fn check(root: &RootFacts, knowledge: &Knowledge, result: &mut CheckResult) {
+pub(super) fn check(root: &RootFacts, standings: &Standings<'_>, knowledge: &Knowledge, result: &mut CheckResult) {
     let surface = root.files.surface().filter_map(|(path, _)| root.packages.records.get(path));
     let owners: BTreeSet<&String> = surface.flatten().map(|record| &record.package).collect();
     // What we lack is said once for all packages that lack it.
     let mut missing: BTreeMap<Doubt, Vec<&str>> = BTreeMap::new();
+    // So is what the site answers for, pin by pin.
+    let mut ended: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut by_site: BTreeMap<&str, (&Voucher, Vec<&str>)> = BTreeMap::new();
     for name in owners {
         let Some(package) = root.packages.packages.get(name) else { continue };
         let Some(seal) = &package.seal else { continue };
         shadowed(name, seal, result);
-        let Standing::Doubted(doubt) = standing::of_package(root, knowledge, package) else { continue };
-        match finding(root, knowledge, name, package, seal, &doubt) {
+        let doubt = match standings.of_package(name) {
+            Standing::Doubted(Doubt::PinEnded(whose)) => {
+                ended.entry(whose).or_default().push(name);
+                continue;
+            }
+            Standing::Doubted(doubt) => doubt,
+            Standing::Vouched(voucher) => {
+                if let Some(pin) = voucher.site() {
+                    by_site.entry(pin.source()).or_insert_with(|| (&**voucher, Vec::new())).1.push(name);
+                }
+                continue;
+            }
+            Standing::Unsealed => continue,
+        };
+        let is_base = knowledge.vendor_keys().is_base(&package.name);
+        match finding(standings.is_known, is_base, name, seal, doubt) {
             Some(finding) => result.findings.push(finding),
-            None => missing.entry(doubt).or_default().push(name),
+            None => missing.entry(doubt.clone()).or_default().push(name),
         }
     }
+    result.findings.extend(ended.into_iter().map(|(whose, names)| pin_ended(whose, &names)));
+    result.findings.extend(by_site.into_values().filter_map(|(voucher, names)| site_signed(voucher, &names)));
     for (doubt, names) in missing {
         result.gap(gap(&doubt, &names));
     }
 }
 
-/// The finding that a doubt is; `None` where the doubt is about what we can check.
-fn finding(
-    root: &RootFacts,
-    knowledge: &Knowledge,
-    name: &str,
-    package: &Package,
-    seal: &Seal,
-    doubt: &Doubt,
-) -> Option<Finding> {
-    let is_base = knowledge.vendor_keys().is_base(&package.name);
-    let pinned =
-        Release::of(&root.os_release).is_some_and(|release| knowledge.vendor_keys().of(&release.id).next().is_some());
+/// Keys of the site that are in use are told, never silent.
+fn site_signed(voucher: &Voucher, names: &[&str]) -> Option<Finding> {
+    let pin = voucher.site()?;
+    let message = format!(
+        "{} vouched for by a pinned key ({}): {}",
+        match names {
+            [one] => format!("`{one}` is"),
+            all => format!("{} packages are", all.len()),
+        },
+        pin.answered_for(),
+        pin.reason()
+    );
+    Some(
+        Finding::new(
+            SITE_SIGNED,
+            Subject::Host,
+            message,
+            Evidence::Fact { about: pin.source().to_owned(), value: voucher.words() },
+        )
+        .and(packages(names)),
+    )
+}
+
+fn pin_ended(whose: &str, names: &[&str]) -> Finding {
+    let message = match names {
+        [one] => format!("nobody vouches for `{one}` any more: signed by {whose}"),
+        all => format!("nobody vouches for {} packages any more: signed by {whose}", all.len()),
+    };
+    Finding::new(PIN_ENDED, Subject::Host, message, packages(names))
+}
+
+fn packages(names: &[&str]) -> Evidence {
+    /// Packages named in one finding.
+    const NAMED: usize = 50;
+    let named: Vec<&str> = names.iter().take(NAMED).copied().collect();
+    Evidence::Fact { about: "packages".to_owned(), value: named.join(", ") }
+}
+
+/// The finding that a doubt is; `None` where the doubt is about what we can check. `is_known`: whether the distribution's keys
+/// are pinned; `is_base`: whether the package is of the base.
+fn finding(is_known: bool, is_base: bool, name: &str, seal: &Seal, doubt: &Doubt) -> Option<Finding> {
     let code: Code = match doubt {
         Doubt::Bad(_) => SIGNATURE_BAD,
         Doubt::Refused(_) => SIGNATURE_REFUSED,
         Doubt::NotBase(_) => BASE_PACKAGE_SIGNER,
-        Doubt::Stranger(_) if is_base && pinned => BASE_PACKAGE_SIGNER,
-        Doubt::Unpinned(_) | Doubt::Stranger(_) if pinned => SIGNER_UNKNOWN,
-        Doubt::Unsigned if pinned => SIGNATURE_STRIPPED,
+        Doubt::OutOfScope(_) => SIGNER_OUT_OF_SCOPE,
+        Doubt::Stranger(_) if is_base && is_known => BASE_PACKAGE_SIGNER,
+        Doubt::Unpinned(_) | Doubt::Stranger(_) if is_known => SIGNER_UNKNOWN,
+        Doubt::Unsigned if is_known => SIGNATURE_STRIPPED,
         _ => return None,
     };
     let message = match doubt {
@@ -78,9 +128,9 @@ fn gap(doubt: &Doubt, names: &[&str]) -> Gap {
         [] => String::new(),
     };
     let help = match doubt {
-        Doubt::KeyMissing(_) => "; give the distributor's key file with `--keyring`",
+        Doubt::KeyMissing(_) => "; give the key file with `--keyring`",
         Doubt::UnknownDistribution(_) | Doubt::Unsigned | Doubt::Unpinned(_) | Doubt::Stranger(_) => {
-            "; no key is pinned for this distribution"
+            "; no key is pinned for this distribution (one of your own can be, in `trust.d`)"
         }
         _ => "",
     };

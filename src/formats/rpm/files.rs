@@ -51,6 +51,8 @@ pub const VERIFY_USER: u32 = 8;
 pub const VERIFY_GROUP: u32 = 16;
 /// Bit of [`File::verify`]: the mode.
 pub const VERIFY_MODE: u32 = 64;
+/// Bit of [`File::verify`]: the capabilities.
+pub const VERIFY_CAPABILITIES: u32 = 256;
 
 /// State: left out at installation (`--excludedocs`, `%_install_langs`).
 pub const NOT_INSTALLED: u8 = 2;

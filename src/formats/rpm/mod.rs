@@ -8,9 +8,11 @@ pub mod bdb;
 pub mod files;
 pub mod header;
 pub mod ndb;
+pub mod requires;
 pub mod signature;
 pub mod sqlite;
 pub mod tag;
+pub mod version;
 
 /// Reads from a database file: offset and length in bytes; `None` where the file does not reach or cannot be read. The
 /// caller decides what stands behind it: a descriptor, or bytes of a test.

@@ -50,6 +50,12 @@ pub const FILE_USERS: u32 = 1039;
 pub const FILE_GROUPS: u32 = 1040;
 /// Which properties are to be verified.
 pub const FILE_VERIFY_FLAGS: u32 = 1045;
+/// Flags of demands: how their versions are meant.
+pub const REQUIRE_FLAGS: u32 = 1048;
+/// Names that are demanded.
+pub const REQUIRE_NAME: u32 = 1049;
+/// Versions of them, empty for any.
+pub const REQUIRE_VERSION: u32 = 1050;
 /// Device numbers at build time, to tell hard links.
 pub const FILE_DEVICES: u32 = 1095;
 /// Inode numbers at build time.

@@ -132,8 +132,8 @@ codes! { PROVENANCE;
         "The signature holds, but its key is none of the distribution's: a third party's repository, a mirror that signs anew, \
          a package of the site's own, or an intruder who made a key. A key that lies on the host, or in rpm's own database, \
          proves nothing: root can add keys.";
-        "Find out whose key it is. If the package is meant to be here, record an exception with owner and date.";
-        ["rpmkeys(8)"]
+        "Find out whose key it is. If the package is meant to be here, pin its key in `trust.d` for it, with owner and date.";
+        ["rpmkeys(8)", "docs/trust.md"]
     BASE_PACKAGE_SIGNER = "provenance/base-package-signer", Integrity, High;
         "a package of the base system is not signed by the distribution's base key";
         "Packages such as openssh, pam, glibc and openssl come from the distribution itself. This one is signed by another key: \
@@ -141,6 +141,26 @@ codes! { PROVENANCE;
          was installed with the package manager's own tools.";
         "Compare the package with the distribution's, and find out who installed it and when.";
         ["rpm(8), --query --info"]
+    SIGNER_OUT_OF_SCOPE = "provenance/signer-out-of-scope", Integrity, Medium;
+        "a package that decides logins is signed by a key that the site pinned for other packages";
+        "The signature holds, and the key stands in `trust.d`, but not for a package of this name or not on this distribution. \
+         Whoever may sign one thing has signed another: a vendor's new package, a mistake in the pin, or a key that came into \
+         other hands.";
+        "Ask the key's owner whether the package is his. If so, add its name to `packages` of the pin.";
+        ["docs/trust.md"]
+    PIN_ENDED = "provenance/pin-ended", Integrity, Medium;
+        "the site's word for a key has ended";
+        "Packages are signed by a key that the site pinned in `trust.d`, and the date to which somebody answered for it is past. \
+         The signatures still hold; that the key is to be trusted nobody says any more.";
+        "Let the owner look at the key and its packages again and set a new date, or remove both.";
+        ["docs/trust.md"]
+    SITE_SIGNED = "provenance/site-signed", Integrity, Informational;
+        "files are vouched for by a key that the site pinned";
+        "Packages on the way of a login are signed by a key that stands in `trust.d`, not by the distributor. What they \
+         contain is as that key's owner signed it; the files count as `site-signed`.";
+        "Nothing, if the pin is known. Compare `trust.d` with the one that your configuration management hands out: who is root \
+         on a host can write pins there too.";
+        ["docs/trust.md"]
     HEADER_SHADOWED = "provenance/header-shadowed", Integrity, Medium;
         "rpm's database holds unsigned values in place of signed ones";
         "A header consists of the region that the vendor signed and of what was added at installation. A tag stands in both: \
@@ -154,6 +174,28 @@ codes! { PROVENANCE;
          door open; rights that were taken away are an administrator's hardening, and told for information only.";
         "Restore the mode with `rpm --restore PACKAGE`, or keep it if you know why it differs.";
         ["rpm(8), --verify, --restore"]
+    CAPABILITIES_DIFFER = "provenance/capabilities-differ", Integrity, High;
+        "the capabilities of a file are not those that its package records";
+        "A capability in the extended attribute `security.capability` gives whoever executes the file a part of root's rights, \
+         as a set-id bit does, and `ls -l` does not show it. rpm records which ones a package means a file to have. Others were \
+         set later; missing ones are told for information only.";
+        "Look at them with getcap(8), and restore what the package records with `rpm --restore PACKAGE`.";
+        ["capabilities(7)", "getcap(8)", "rpm(8), --verify"]
+    VERSION_ROLLED_BACK = "provenance/version-rolled-back", Integrity, High;
+        "a package that decides logins is older than signed records beside it demand";
+        "A signed package demands a later version of this one than the one that is installed, or a newer signed record of the \
+         same package wants other files than those on disk, which are the older one's. All signatures hold: an older \
+         version of the distributor's own was put in the place of a newer one, past the package manager's rules. That is how a \
+         hole that was closed is opened again without a forged byte. Which versions are current no signature on the host says: \
+         packages that were put back together are not noticed.";
+        "Update the package, and find out from the logs of the package manager who put it back and when.";
+        ["rpm(8), --oldpackage, --nodeps", "rpm-version(7)"]
+    MIXED_VERSIONS = "provenance/mixed-versions", Integrity, Informational;
+        "packages of one source are installed in different versions";
+        "Distributors publish the packages of one source together. These were built from one source package and differ in version: \
+         an update of a part, or a part that was put back.";
+        "Update all of them.";
+        []
     OWNER_DIFFERS = "provenance/owner-differs", Integrity, Medium;
         "the owner or group of a file is not the one that its package records";
         "rpm records owner and group by name. Whoever owns code that decides logins can replace it. Images that were unpacked \

@@ -268,6 +268,8 @@ fn record_package(asked: &Asked<'_>, stem: &[u8], claims: &[Claim], entries: &En
             system: PackageSystem::Dpkg,
             name: escape(split_stem(stem).0),
             seal: None,
+            source: String::new(),
+            demands: Vec::new(),
             version: entry.map(|entry| escape(entry.version)).unwrap_or_default(),
             architecture: entry.map(|entry| escape(entry.architecture)).unwrap_or_default(),
             status: status_text(entry),

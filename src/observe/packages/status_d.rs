@@ -85,6 +85,8 @@ fn read_package(asked: &Asked<'_>, stanza_path: &RootedPath, out: &mut Out) -> O
             system: PackageSystem::DpkgStatusD,
             name: key.clone(),
             seal: None,
+            source: String::new(),
+            demands: Vec::new(),
             version: escape(entry.version),
             architecture: escape(entry.architecture),
             status: entry.status.map(escape).unwrap_or_default(),

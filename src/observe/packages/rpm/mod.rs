@@ -11,9 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Asked;
 use super::out::{Out, path};
-use crate::facts::package::{Database, PackageSystem, Reading};
+use crate::facts::package::{Database, PackageSystem, Reading, Record};
+use crate::formats::capability::FileCapabilities;
 use crate::formats::rpm::header::Header;
-use crate::model::{RootedPath, Subject};
+use crate::host::root::PathProblem;
+use crate::model::{FileKind, RootedPath, Subject};
 use crate::trust::keyring::Keyring;
 use database::{Form, OpenDatabase};
 
@@ -53,6 +55,40 @@ pub(super) fn observe(asked: &Asked<'_>, out: &mut Out) {
         }
         let reading = if is_whole { out.reading_since(gaps_before) } else { Reading::Part };
         out.facts.systems.push(Database { system: PackageSystem::Rpm, place: file, reading });
+    }
+    keep_demands_among_themselves(out);
+    capabilities(asked, out);
+}
+
+/// Of the demands only those matter whose subject was looked at too.
+fn keep_demands_among_themselves(out: &mut Out) {
+    let names: BTreeSet<String> = out.facts.packages.values().map(|package| package.name.clone()).collect();
+    for package in out.facts.packages.values_mut() {
+        package.demands.retain(|demand| names.contains(&demand.name));
+    }
+}
+
+/// Notes the capabilities on disk of each file that a record speaks of them.
+fn capabilities(asked: &Asked<'_>, out: &mut Out) {
+    let compared = |record: &Record| record.attributes.as_ref().is_some_and(|own| own.capabilities.is_some());
+    let is_regular = |path: &RootedPath| {
+        let file = asked.files.files.get(path);
+        file.and_then(|file| file.meta()).is_some_and(|meta| meta.kind == FileKind::Regular)
+    };
+    let records = out.facts.records.iter().filter(|(path, records)| is_regular(path) && records.iter().any(compared));
+    let paths: Vec<RootedPath> = records.map(|(path, _)| path.clone()).collect();
+    for path in paths {
+        let found = match asked.root.capabilities(&path) {
+            Ok(None) | Err(PathProblem::Missing) => continue,
+            Ok(Some(bytes)) => {
+                FileCapabilities::from_attribute(&bytes).ok_or_else(|| "they have an unknown form".to_owned())
+            }
+            Err(problem) => Err(problem.to_string()),
+        };
+        if let Err(problem) = &found {
+            out.gap_if(false, Subject::file(&path), format!("its capabilities cannot be read: {problem}"));
+        }
+        out.facts.capabilities.insert(path, found.ok());
     }
 }
 

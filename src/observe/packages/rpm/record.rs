@@ -3,12 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::super::out::Out;
-use crate::facts::package::{Attributes, Package, PackageSystem, Record, RecordKind, Seal, Sealed};
+use crate::facts::package::{Attributes, Demand, Package, PackageSystem, Record, RecordKind, Seal, Sealed};
 use crate::formats::rpm::files::{
-    CONFIG, DOC, File, GHOST, MISSING_OK, VERIFY_DIGEST, VERIFY_GROUP, VERIFY_MODE, VERIFY_USER,
+    CONFIG, DOC, File, GHOST, MISSING_OK, VERIFY_CAPABILITIES, VERIFY_DIGEST, VERIFY_GROUP, VERIFY_MODE, VERIFY_USER,
 };
 use crate::formats::rpm::header::Header;
-use crate::formats::rpm::{signature, tag};
+use crate::formats::rpm::{requires, signature, tag};
 use crate::model::text::escape;
 use crate::model::{Algorithm, Digest, RootedPath};
 use crate::trust::keyring::Keyring;
@@ -33,6 +33,8 @@ pub(super) fn write(
         architecture: text(tag::ARCH),
         status: String::new(),
         seal: Some(seal),
+        source: text(tag::SOURCE_RPM),
+        demands: requires::demands(header).iter().map(demand).collect(),
     });
     for (real, file) in claims {
         let record = record(&key, file, source);
@@ -41,6 +43,10 @@ pub(super) fn write(
             records.push(record);
         }
     }
+}
+
+fn demand(found: &requires::Demand<'_>) -> Demand {
+    Demand { name: escape(found.name), least: found.least, version: escape(found.version) }
 }
 
 /// `key`, or, where another header bears it already, one of this header's own: whoever plants a second header with the
@@ -102,7 +108,7 @@ fn record(package: &str, file: File, source: &RootedPath) -> Record {
         mode: file.mode.filter(|_| compares(VERIFY_MODE)),
         user: file.user.as_deref().filter(|_| compares(VERIFY_USER)).map(escape),
         group: file.group.as_deref().filter(|_| compares(VERIFY_GROUP)).map(escape),
-        capabilities: escape(&file.capabilities),
+        capabilities: compares(VERIFY_CAPABILITIES).then(|| escape(&file.capabilities)),
         colour: file.colour,
         may_be_missing: file.flags & (MISSING_OK | DOC | GHOST | CONFIG) != 0,
         state: file.state,
