@@ -57,9 +57,12 @@ pub fn run(args: &ScanArgs, quiet: bool) -> anyhow::Result<ExitCode> {
     memory::keep();
     let policy = args.judging.policy()?;
     let knowledge = knowledge::load()?;
+    let accounts = args.judging.accounts(&policy)?;
+    let (request, wanted) = (request(args)?, wanted(args));
     let bar = Bar::new(quiet);
-    let (facts, report) = scan::scan(&request(args)?, &wanted(args), &knowledge, &policy, &mut |step| bar.show(step))
-        .context("nothing was examined")?;
+    let (facts, report) =
+        scan::scan(&request, &wanted, &knowledge, &policy, accounts.as_ref(), &mut |step| bar.show(step))
+            .context("nothing was examined")?;
     bar.finish();
     info!("{} ms CPU, {} ms in all", report.usage.cpu_ms, report.duration_ms);
     if let Some(path) = &args.facts_out {

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use super::classes::AddressClass;
 use super::classes::addresses::may_be_address;
+use super::directory::Directory;
 use super::explore::{Exploration, KnownStacks};
 use super::methods::Way;
 use super::pam;
@@ -43,10 +44,12 @@ pub struct Server {
 pub struct World<'a> {
     /// Configuration files.
     pub tree: &'a dyn Tree,
-    /// Every account of the root's own files.
+    /// Every account of the root's own files, and of directories that are listed.
     pub accounts: &'a [pam::Account],
     /// Where further accounts may come from; empty if nowhere.
     pub directories: &'a [String],
+    /// What is known of directories whose accounts are all among `accounts`.
+    pub listed: Option<&'a Directory>,
 }
 
 /// What could be shown.
@@ -237,6 +240,14 @@ impl Outcome {
             (false, _) => Proof::Unknown,
             (true, false) => Proof::ProvedWithExemptions,
             (true, true) => Proof::Proved,
+        }
+    }
+
+    /// Takes reasons from outside the proof for why it may not hold. What is refuted stays so.
+    pub fn doubt(&mut self, reasons: &[String]) {
+        self.unknowns.extend(reasons.iter().cloned());
+        if self.proof != Proof::Refuted && !self.unknowns.is_empty() {
+            self.proof = Proof::Unknown;
         }
     }
 
