@@ -14,7 +14,6 @@ use crate::model::text::escape;
 use crate::own::{self, config};
 use crate::policy::Policy;
 use crate::render::{self, Format, Style};
-use crate::trust::accounts::MAX_AGE;
 
 /// The arguments.
 #[derive(Args, Debug)]
@@ -91,7 +90,7 @@ impl AccountsFile {
             name: escape(path.as_os_str().as_encoded_bytes()),
             snapshot: super::accounts::read(path)?,
             keys,
-            max_age: policy.accounts.max_age.unwrap_or(MAX_AGE),
+            max_age: policy.accounts.max_age,
             now: own::clock::now(),
         }))
     }

@@ -70,7 +70,7 @@ pub fn run(args: &ScanArgs, quiet: bool) -> anyhow::Result<ExitCode> {
     }
     // Whoever asked is answered even if nothing could be spooled; the exit code then says that something was not done.
     let code = args.judging.deliver(&report)?;
-    args.spooling.keep(&facts, &report)?;
+    args.spooling.keep(&facts, accounts.as_ref(), &report)?;
     Ok(code)
 }
 

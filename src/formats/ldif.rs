@@ -129,18 +129,19 @@ fn value<'a>(line: &Cow<'a, [u8]>, colon: usize) -> Option<Cow<'a, [u8]>> {
 #[must_use]
 pub fn normal(dn: &[u8]) -> Vec<u8> {
     let mut out: Vec<u8> = Vec::with_capacity(dn.len());
-    let mut escaped = false;
+    let (mut escaped, mut parted) = (false, true);
     for byte in dn {
-        let parts = !escaped && matches!(byte, b',' | b'=' | b'+');
-        if *byte == b' ' && !escaped && out.last().is_none_or(|last| matches!(last, b',' | b'=' | b'+')) {
+        if *byte == b' ' && parted {
             continue;
         }
+        let parts = !escaped && matches!(byte, b',' | b'=' | b'+');
         if parts {
             while out.last() == Some(&b' ') {
                 out.pop();
             }
         }
         out.push(byte.to_ascii_lowercase());
+        parted = parts;
         escaped = *byte == b'\\' && !escaped;
     }
     while out.last() == Some(&b' ') {

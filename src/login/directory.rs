@@ -117,7 +117,7 @@ pub(super) fn shapes<'a, 'b>(
             part.members.push(user);
             if let Some(behind) = directory.behind.get(&account.name) {
                 let seen = Some(Rc::new(behind.clone()));
-                found.push(Shape { user: user.shaped(None, seen), base: user, members: vec![user] });
+                found.push(Shape { user: user.shaped(None, seen, HIDDEN), base: user, members: vec![user] });
             }
             let asked_first = directory.behind.contains_key(&account.name);
             if (!account.local || asked_first) && !spelling.is_exact() {
@@ -143,7 +143,8 @@ const UNDECLARED: &str = "which other forms of a name the directory takes the ac
                           typed decides";
 const PAM_NAMES: &str = "a line of PAM asks for the name as typed, and the directory takes it in other forms too";
 const MISTYPED: &str = "the name is typed in another form that the directory takes";
-const SILENT: &str = "the directory does not tell all that it knows of the account";
+const LOST: &str = "some of the account's groups cannot be looked up";
+const HIDDEN: &str = "the directory does not answer, so that the account of `/etc/passwd` takes the place of its own";
 
 /// Users of one kind who may lose the same.
 struct Part<'a, 'b> {
@@ -197,18 +198,18 @@ impl<'a, 'b> Part<'a, 'b> {
                     let groups = account.groups.iter().filter(|group| !is_gone(group)).cloned().collect();
                     Rc::new(pam::Account { groups, ..account.clone() })
                 });
-                found.push(Shape { user: base.shaped(name.clone(), seen), base, members: members.clone() });
+                found.push(Shape { user: base.shaped(name.clone(), seen, LOST), base, members: members.clone() });
             }
         }
     }
 }
 
 impl<'a> User<'a> {
-    /// The same user with its name typed as `typed`, and as NSS shows it while the directory does not tell all.
-    fn shaped(&self, typed: Option<Vec<u8>>, seen: Option<Rc<pam::Account>>) -> Self {
+    /// The same user with its name typed as `typed`, and as NSS shows it when that is not all, because of `why`.
+    fn shaped(&self, typed: Option<Vec<u8>>, seen: Option<Rc<pam::Account>>, why: &str) -> Self {
         let mut guards = Vec::new();
         guards.extend(typed.is_some().then(|| Guard::when(GuardKind::Connection, MISTYPED)));
-        guards.extend(seen.is_some().then(|| Guard::when(GuardKind::FailOpen, SILENT)));
+        guards.extend(seen.is_some().then(|| Guard::when(GuardKind::FailOpen, why)));
         let name = typed.map_or_else(|| self.name.clone(), Cow::Owned);
         Self { name, account: self.account, groups: self.groups, seen, guards }
     }

@@ -5,15 +5,21 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de};
 
 /// `[accounts]` of the policy.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct AccountsPolicy {
     /// Public keys whose signature counts, 64 digits of lower-case hexadecimal each.
     #[serde(deserialize_with = "keys")]
     pub keys: Vec<String>,
-    /// How far apart a snapshot and the look at a host may be; a week, if it is not said.
+    /// How far apart a snapshot and the look at a host may be.
     #[serde(alias = "max_age", deserialize_with = "age")]
-    pub max_age: Option<Duration>,
+    pub max_age: Duration,
+}
+
+impl Default for AccountsPolicy {
+    fn default() -> Self {
+        Self { keys: Vec::new(), max_age: Duration::from_secs(7 * 86_400) }
+    }
 }
 
 /// Whether `text` is a public key as `sshproof accounts` writes it.
@@ -30,7 +36,7 @@ fn keys<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<String>, D::Error> {
     }
 }
 
-fn age<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Duration>, D::Error> {
+fn age<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(d)?;
-    humantime::parse_duration(&text).map(Some).map_err(|error| de::Error::custom(format!("`{text}`: {error}")))
+    humantime::parse_duration(&text).map_err(|error| de::Error::custom(format!("`{text}`: {error}")))
 }

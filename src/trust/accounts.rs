@@ -13,9 +13,6 @@ const CONTEXT: &[u8] = b"sshproof.accounts/1\n";
 /// Clocks of two hosts differ by this much without anything being wrong, in seconds.
 const SLACK: u64 = 300;
 
-/// How old a snapshot may be unless the policy says otherwise.
-pub const MAX_AGE: Duration = Duration::from_secs(7 * 86_400);
-
 /// Signs `snapshot` with `key`, whatever signature it bore. `None` if it has no canonical form.
 #[must_use]
 pub fn sign(key: &NodeKey, snapshot: Snapshot) -> Option<Snapshot> {
@@ -171,7 +168,8 @@ mod tests {
         let key = NodeKey::new(&[7; 32]);
         let day = |text: &str| Timestamp::parse(text).unwrap();
         let check = |snapshot: &Snapshot, keys: &[String], seen: &str, now: &str, expected: Result<(), &str>| {
-            let current = signed(snapshot, keys).and_then(|signed| signed.at(day(seen), day(now), MAX_AGE));
+            let current = signed(snapshot, keys)
+                .and_then(|signed| signed.at(day(seen), day(now), Duration::from_secs(7 * 86_400)));
             match (current, expected) {
                 (Ok(_), Ok(())) => {}
                 (Err(unfit), Err(part)) => assert!(unfit.to_string().contains(part), "{unfit}"),

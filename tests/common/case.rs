@@ -19,7 +19,7 @@ use sshproof::model::accounts::{Enrolment, Form, Names as Spelling};
 use sshproof::model::{FileKind, Meta, RootedPath, Timestamp};
 use sshproof::observe::directory::{self, LOOKED_FOR, Order, Text};
 use sshproof::policy::{FactorCount, LoginPolicy, Policy};
-use sshproof::trust::accounts::{MAX_AGE, sign};
+use sshproof::trust::accounts::sign;
 use sshproof::trust::chain::NodeKey;
 
 /// A scenario, read.
@@ -271,8 +271,8 @@ impl Wanted {
             "stranger" => sign(&stranger, snapshot).unwrap(),
             _ => snapshot,
         };
-        let now = Timestamp::parse(TODAY).unwrap();
-        Given { name: "accounts.json".to_owned(), snapshot, keys: vec![site.public()], max_age: MAX_AGE, now }
+        let (now, max_age) = (Timestamp::parse(TODAY).unwrap(), Policy::default().accounts.max_age);
+        Given { name: "accounts.json".to_owned(), snapshot, keys: vec![site.public()], max_age, now }
     }
 }
 

@@ -64,7 +64,8 @@ fn root(switch: &str) -> RootFacts {
         },
         ..RootFacts::default()
     };
-    let mut file = FileFacts::new(FileState::Missing);
+    let file = Enrolment { path: String::new(), regular: true, uid: 0, gid: 0, mode: 0o644, authority: None };
+    let mut file = FileFacts::new(FileState::Present(meta(&file)));
     file.text = Some(switch.into());
     root.files.files.insert(RootedPath::new("/etc/nsswitch.conf").unwrap(), file);
     root

@@ -11,7 +11,7 @@ pub use homes::LOOKED_FOR;
 
 use self::entries::Entries;
 use super::ObserveProblem;
-use crate::model::accounts::{Form, Input, Names, SCHEMA, Snapshot};
+use crate::model::accounts::{Account, Form, Group, Input, Names, SCHEMA, Snapshot};
 use crate::model::text::{escape, hex};
 use crate::model::{Algorithm, Digest, Timestamp};
 
@@ -58,6 +58,10 @@ pub fn snapshot(order: &Order, now: Timestamp) -> Result<Snapshot, ObserveProble
     }
     let (mut accounts, mut groups) = found.finish(&mut reasons);
     check(&accounts, &groups, &mut reasons);
+    if order.names.as_ref().is_some_and(|names| names.any_case) {
+        let raw = order.texts.iter().any(|text| text.form == Form::Ldif);
+        check_letters(raw, &accounts, &groups, &mut reasons);
+    }
     if let Some(homes) = &order.homes {
         homes::look(homes, &order.looked_for, &mut accounts, &mut reasons)?;
     }
@@ -88,11 +92,7 @@ pub fn snapshot(order: &Order, now: Timestamp) -> Result<Snapshot, ObserveProble
 const FIRST_GID: u32 = 1000;
 
 /// What does not fit together.
-fn check(
-    accounts: &[crate::model::accounts::Account],
-    groups: &[crate::model::accounts::Group],
-    reasons: &mut Reasons,
-) {
+fn check(accounts: &[Account], groups: &[Group], reasons: &mut Reasons) {
     if accounts.is_empty() {
         reasons.note("there is no account in it".to_owned());
     }
@@ -114,6 +114,19 @@ fn check(
     for account in accounts.iter().filter(|account| account.gid >= FIRST_GID && !by_gid.contains_key(&account.gid)) {
         reasons
             .note(format!("the primary group {} of account `{}` is not among the groups", account.gid, account.name));
+    }
+}
+
+/// Where capital letters make no difference: names whose letters are not followed, and those in entries of the directory itself
+/// (`raw`) that clients may show in small letters (sssd.conf(5), `case_sensitive`), so that nobody knows what sshd compares.
+fn check_letters(raw: bool, accounts: &[Account], groups: &[Group], reasons: &mut Reasons) {
+    let names = accounts.iter().map(|account| &account.name).chain(groups.iter().map(|group| &group.name));
+    for name in names {
+        if !name.is_ascii() {
+            reasons.note(format!("`{name}` has letters beyond ASCII, whose cases are not followed"));
+        } else if raw && name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            reasons.note(format!("whether hosts show `{name}` in small letters only `getent` tells"));
+        }
     }
 }
 

@@ -103,6 +103,15 @@ fn what_does_not_fit_together_is_incomplete() {
     check(&[(Form::Ldif, &with("uidNumber: 5001", "uid: ad\nuidNumber: 5001"))], "several names");
     check(&[(Form::Ldif, &with("gidNumber: 5001\n", "gidNumber: x\n"))], "a group without a name or a number");
     check(&[(Form::Ldif, &format!("{LDIF}\nresult: 4 Size limit exceeded\n"))], "ended early");
+    let folded = |form: Form, text: &str| {
+        let mut order = order(&[(form, text)]);
+        order.names = Some(Names { any_case: true, forms: Vec::new() });
+        made(&order).incomplete
+    };
+    assert_eq!(folded(Form::Ldif, LDIF), Vec::<String>::new());
+    assert!(folded(Form::Ldif, &with("cn: mfa", "cn: MFA"))[0].contains("only `getent` tells"));
+    assert_eq!(folded(Form::Passwd, "Eve:x:5000:100::/:\n"), Vec::<String>::new());
+    assert!(folded(Form::Passwd, "ev\u{e9}:x:5000:100::/:\n")[0].contains("beyond ASCII"));
     let mut undeclared = order(&[eve]);
     undeclared.complete = false;
     assert!(made(&undeclared).incomplete[0].contains("--complete"));
