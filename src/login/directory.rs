@@ -14,6 +14,7 @@ use super::explore::User;
 use super::factor::{Guard, GuardKind};
 use super::methods::Stacks;
 use super::pam;
+use crate::formats::sshd_config::pattern;
 
 /// A directory whose accounts and groups are all among those of the world.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,9 +95,11 @@ pub(super) fn shapes<'a, 'b>(
     if !spelling.is_exact() && stacks.iter().any(|stacks| stacks.asks_for_name()) {
         unknowns.insert(PAM_NAMES.to_owned());
     }
-    let globs = questions.name_globs();
+    let mut speller = Speller::new(questions, spelling);
     let mut found = Vec::new();
     for kind in kinds {
+        // All of a kind answer alike.
+        let own = kind.first().map(|user| questions.of_name(&user.name)).unwrap_or_default();
         let mut parts: BTreeMap<&Groups, Part<'a, 'b>> = BTreeMap::new();
         let mut known: BTreeMap<&[Vec<u8>], Groups> = BTreeMap::new();
         for user in kind {
@@ -105,14 +108,14 @@ pub(super) fn shapes<'a, 'b>(
             }
         }
         // Of accounts in groups of both kinds, membership is asked of each by itself.
-        let own: Vec<Groups> = if directory.memberships.is_empty() {
+        let each: Vec<Groups> = if directory.memberships.is_empty() {
             Vec::new()
         } else {
             kind.iter().map(|user| user.account.map(|one| groups.of(one, directory)).unwrap_or_default()).collect()
         };
         for (at, user) in kind.iter().enumerate() {
             let Some(account) = user.account else { continue };
-            let Some(key) = own.get(at).or_else(|| known.get(account.groups.as_slice())) else { continue };
+            let Some(key) = each.get(at).or_else(|| known.get(account.groups.as_slice())) else { continue };
             let part = parts.entry(key).or_insert_with(|| Part { members: Vec::new(), aliases: BTreeMap::new() });
             part.members.push(user);
             if let Some(behind) = directory.behind.get(&account.name) {
@@ -120,16 +123,9 @@ pub(super) fn shapes<'a, 'b>(
                 found.push(Shape { user: user.shaped(None, seen, HIDDEN), base: user, members: vec![user] });
             }
             let asked_first = directory.behind.contains_key(&account.name);
-            if (!account.local || asked_first) && !spelling.is_exact() {
-                match aliases(&account.name, spelling, &globs) {
-                    Some(aliases) => part.add(user, aliases, questions),
-                    None => {
-                        unknowns.insert(
-                            "the patterns of `Match User` combine in too many ways with other spellings of names"
-                                .to_owned(),
-                        );
-                    }
-                }
+            let of_directory = (!account.local || asked_first) && !spelling.is_exact();
+            if of_directory && part.add(user, &own, &mut speller).is_none() {
+                unknowns.insert(TOO_MANY.to_owned());
             }
         }
         for (key, part) in parts {
@@ -141,6 +137,7 @@ pub(super) fn shapes<'a, 'b>(
 
 const UNDECLARED: &str = "which other forms of a name the directory takes the accounts snapshot does not say, and the name as \
                           typed decides";
+const TOO_MANY: &str = "the patterns of `Match User` combine in too many ways with other spellings of names";
 const PAM_NAMES: &str = "a line of PAM asks for the name as typed, and the directory takes it in other forms too";
 const MISTYPED: &str = "the name is typed in another form that the directory takes";
 const LOST: &str = "some of the account's groups cannot be looked up";
@@ -154,18 +151,25 @@ struct Part<'a, 'b> {
 }
 
 impl<'a, 'b> Part<'a, 'b> {
-    /// Notes those of the names `typed` for `user` that sshd tells from its own.
-    fn add(&mut self, user: &'b User<'a>, typed: Vec<Vec<u8>>, questions: &Questions<'_>) {
-        let own = questions.of_name(&user.name);
-        for name in typed {
-            let answers = questions.of_name(&name);
-            if answers != own {
-                let (_, members) = self.aliases.entry(answers).or_insert_with(|| (name, Vec::new()));
-                if !members.last().is_some_and(|last| std::ptr::eq(*last, user)) {
-                    members.push(user);
+    /// Notes the other names that the directory takes for `user`'s, where sshd tells them from its own, which answers `own`. `None` if there are
+    /// too many to follow.
+    fn add(&mut self, user: &'b User<'a>, own: &[bool], speller: &mut Speller<'_>) -> Option<()> {
+        for form in speller.forms(&user.name) {
+            for answers in speller.answers(&form)? {
+                if answers == own {
+                    continue;
                 }
+                if let Some((_, members)) = self.aliases.get_mut(&answers) {
+                    if !members.last().is_some_and(|last| std::ptr::eq(*last, user)) {
+                        members.push(user);
+                    }
+                    continue;
+                }
+                let name = speller.names(&form)?.into_iter().find(|name| speller.questions.of_name(name) == answers);
+                self.aliases.insert(answers, (name?, vec![user]));
             }
         }
+        Some(())
     }
 
     fn shapes(
@@ -229,7 +233,7 @@ impl GroupQuestions {
 
     /// What a group of this name answers to each of them.
     fn signs(&self, group: &Vec<u8>) -> Vec<bool> {
-        let globs = self.globs.iter().map(|glob| crate::formats::sshd_config::pattern::matches(group, glob));
+        let globs = self.globs.iter().map(|glob| pattern::matches(group, glob));
         globs.chain(self.names.iter().map(|name| name == group)).collect()
     }
 
@@ -244,19 +248,61 @@ impl GroupQuestions {
     }
 }
 
-/// Other names that NSS takes for `name`, one for each combination of `globs` that some of them satisfy. `None` if there are
-/// too many.
-fn aliases(name: &[u8], spelling: &Spelling, globs: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
-    let mut all = Vec::new();
-    let own = std::iter::once(name.to_vec());
-    for form in own.chain(spelling.forms.iter().map(|form| filled(form, name))) {
-        if spelling.any_case {
-            all.extend(names::spellings(&form, globs)?);
-        } else {
-            all.push(form);
-        }
+/// Finds what other spellings of a name answer to the lists of `Match User`.
+struct Speller<'a> {
+    questions: &'a Questions<'a>,
+    spelling: &'a Spelling,
+    globs: Vec<Vec<u8>>,
+    /// The same in small letters.
+    small: Vec<Vec<u8>>,
+    /// Whether each of them is a whole name, or the beginning of one and `*`: then what spellings answer depends on nothing but
+    /// which of them the name satisfies in small letters.
+    plain: bool,
+    /// By those: the answers.
+    known: BTreeMap<Vec<usize>, Vec<Vec<bool>>>,
+}
+
+impl<'a> Speller<'a> {
+    fn new(questions: &'a Questions<'a>, spelling: &'a Spelling) -> Self {
+        let globs = questions.name_globs();
+        let is_plain = |glob: &Vec<u8>| {
+            let begins = glob.strip_suffix(b"*").unwrap_or(glob);
+            begins.is_ascii() && !begins.iter().any(|byte| matches!(byte, b'*' | b'?'))
+        };
+        let (small, plain) = (globs.iter().map(|glob| glob.to_ascii_lowercase()).collect(), globs.iter().all(is_plain));
+        Self { questions, spelling, globs, small, plain, known: BTreeMap::new() }
     }
-    Some(all)
+
+    /// The name, and the other forms of it.
+    fn forms(&self, name: &[u8]) -> Vec<Vec<u8>> {
+        let forms = self.spelling.forms.iter().map(|form| filled(form, name));
+        std::iter::once(name.to_vec()).chain(forms).collect()
+    }
+
+    /// The spellings of one form, one for each combination of patterns that some of them satisfy. `None` if there are too many.
+    fn names(&self, form: &[u8]) -> Option<Vec<Vec<u8>>> {
+        if self.spelling.any_case { names::spellings(form, &self.globs) } else { Some(vec![form.to_vec()]) }
+    }
+
+    /// What they answer, each answer once.
+    fn answers(&mut self, form: &[u8]) -> Option<Vec<Vec<bool>>> {
+        if !self.spelling.any_case {
+            return Some(vec![self.questions.of_name(form)]);
+        }
+        let lower = form.to_ascii_lowercase();
+        let near = self.small.iter().enumerate().filter(|(_, glob)| pattern::matches(&lower, glob));
+        let near: Vec<usize> = near.map(|(at, _)| at).collect();
+        if let Some(known) = self.known.get(&near) {
+            return Some(known.clone());
+        }
+        let names = self.names(form)?;
+        let answers: BTreeSet<Vec<bool>> = names.iter().map(|name| self.questions.of_name(name)).collect();
+        let answers: Vec<Vec<bool>> = answers.into_iter().collect();
+        if self.plain {
+            self.known.insert(near, answers.clone());
+        }
+        Some(answers)
+    }
 }
 
 /// A form with `name` in place of `%n`.
@@ -270,17 +316,44 @@ fn filled(form: &[u8], name: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::formats::sshd_config::Dialect;
+    use crate::login::sshd::Config;
+    use crate::login::tree::Texts;
+    use crate::model::RootedPath;
+    use crate::policy::LoginPolicy;
 
     #[test]
     fn forms_are_filled_and_spelt() {
         assert_eq!(filled(b"%n@example.org", b"eve"), b"eve@example.org");
         assert_eq!(filled(b"EXAMPLE\\%n", b"eve"), b"EXAMPLE\\eve");
-        let spelling = Spelling { any_case: true, forms: vec![b"X\\%n".to_vec()] };
-        let found = aliases(b"eve", &spelling, &[b"eve".to_vec(), b"x*".to_vec()]).unwrap();
-        let shown: Vec<String> = found.iter().map(|name| String::from_utf8(name.clone()).unwrap()).collect();
-        assert!(shown.contains(&"eve".to_owned()), "{shown:?}");
-        assert!(shown.iter().any(|name| name.starts_with("X\\")) && shown.iter().any(|name| name.starts_with("x\\")));
-        assert!(shown.iter().any(|name| !name.contains('\\') && name != "eve"), "{shown:?}");
-        assert_eq!(aliases(b"eve", &Spelling::default(), &[]).unwrap(), [b"eve".to_vec()]);
+        let config = |text: &str| {
+            let path = RootedPath::new("/etc/ssh/sshd_config").unwrap();
+            let tree = Texts(BTreeMap::from([(path.clone(), text.as_bytes().to_vec())]));
+            Config::load(&path, &[], &[], Dialect::DEBIAN_12, &tree)
+        };
+        let policy = LoginPolicy::default();
+        let check = |text: &str, any_case: bool, forms: &[&str], name: &str, expected: usize| {
+            let config = config(text);
+            let questions = Questions::of(&config, &policy);
+            let forms = forms.iter().map(|form| form.as_bytes().to_vec()).collect();
+            let spelling = Spelling { any_case, forms };
+            let mut speller = Speller::new(&questions, &spelling);
+            // What is remembered is what is found anew.
+            for name in [name, name] {
+                let mut found = BTreeSet::new();
+                for form in speller.forms(name.as_bytes()) {
+                    found.extend(speller.answers(&form).unwrap());
+                    assert_eq!(speller.answers(&form), Speller::new(&questions, &spelling).answers(&form));
+                }
+                assert_eq!(found.len(), expected, "{text} {name} {found:?}");
+            }
+        };
+        check("Match User eve\n", false, &[], "eve", 1);
+        check("Match User eve\n", true, &[], "eve", 2);
+        check("Match User eve\n", true, &[], "evelyn", 1);
+        check("Match User eve*\nMatch User evelyn\n", true, &[], "evelyn", 3);
+        check("Match User *yn\nMatch User E*\n", true, &[], "evelyn", 4);
+        check("Match User *@example.org\n", false, &["%n@example.org"], "eve", 2);
+        check("Match User X\\\\*\n", true, &["x\\%n"], "eve", 2);
     }
 }

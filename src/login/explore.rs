@@ -17,6 +17,7 @@ use super::sshd::{Config, Connection, Effective, Global, Origin, Problem, Settin
 use super::standing::{Judge, Standing, Worth};
 use crate::formats::sshd_config::address::Range;
 use crate::formats::sshd_config::{Body, Criteria, Criterion, address, pattern, value};
+use crate::model::RootedPath;
 use crate::policy::LoginPolicy;
 
 /// Who logs in: an account, or any name that no listed account has.
@@ -252,7 +253,7 @@ impl<'a> Exploration<'a> {
     fn compile(&mut self) {
         let mut services = BTreeSet::from([self.service.clone()]);
         if self.config.dialect.at_least(9, 8) {
-            services = BTreeSet::from([b"sshd".to_vec()]);
+            services = BTreeSet::from([self.default_service()]);
             for line in self.config.files.iter().flat_map(|file| &file.lines).chain(&self.config.options) {
                 if let Body::Setting { keyword, words, .. } = &line.body
                     && keyword.name == "pamservicename"
@@ -266,6 +267,15 @@ impl<'a> Exploration<'a> {
             let tree = self.world.tree;
             self.stacks.entry(service).or_insert_with_key(|service| Rc::new(Stacks::new(service, tree)));
         }
+    }
+
+    /// The PAM service where no line names one, since 9.8.
+    fn default_service(&self) -> Vec<u8> {
+        let file = RootedPath::new("/etc/pam.d").and_then(|dir| dir.join(&self.service));
+        let own = self.config.dialect.may_name_service()
+            && file
+                .is_some_and(|file| matches!(self.world.tree.text(&file), pam::Seen::Text(_) | pam::Seen::Opaque(_)));
+        if own { self.service.clone() } else { b"sshd".to_vec() }
     }
 
     fn remote_classes(&self) -> Vec<AddressClass> {
@@ -502,7 +512,9 @@ impl<'a> Exploration<'a> {
             return None;
         }
         let service = if self.config.dialect.at_least(9, 8) {
-            values.list("pamservicename").first().map_or_else(|| b"sshd".to_vec(), |name| name.to_ascii_lowercase())
+            let named = values.list("pamservicename").first().map(|name| name.to_ascii_lowercase());
+            let named = named.filter(|_| values.origin("pamservicename") != Origin::Default);
+            named.unwrap_or_else(|| self.default_service())
         } else {
             self.service.clone()
         };

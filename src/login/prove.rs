@@ -15,7 +15,7 @@ use super::pam;
 use super::sshd::{Config, Global, Origin, Problem};
 use super::standing::{Grant, Standing};
 use super::tree::Tree;
-use crate::formats::sshd_config::{Body, Criterion, Dialect, pattern};
+use crate::formats::sshd_config::{Body, Criterion, Dialect, Distribution, pattern};
 use crate::model::RootedPath;
 use crate::model::report::Proof;
 use crate::policy::LoginPolicy;
@@ -154,6 +154,9 @@ pub fn prove_with(
         outcome
             .unknowns
             .insert(format!("our reading of sshd_config was never compared with {} itself", config.dialect));
+    }
+    if config.dialect.distribution == Distribution::Gsi {
+        outcome.unknowns.insert("whom GSI-OpenSSH lets in with a proxy certificate is not modelled".to_owned());
     }
     for unasked in &config.unasked {
         outcome.unknowns.insert(format!("{unasked} was not looked at"));
