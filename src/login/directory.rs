@@ -354,6 +354,6 @@ mod tests {
         check("Match User eve*\nMatch User evelyn\n", true, &[], "evelyn", 3);
         check("Match User *yn\nMatch User E*\n", true, &[], "evelyn", 4);
         check("Match User *@example.org\n", false, &["%n@example.org"], "eve", 2);
-        check("Match User X\\\\*\n", true, &["x\\%n"], "eve", 2);
+        check("Match User X\\*\n", true, &["x\\%n"], "eve", 2);
     }
 }
