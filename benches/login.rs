@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use std::collections::BTreeSet;
 
 use common::case::{Case, Root};
+use sshproof::login::directory::{Directory, Spelling};
 use sshproof::login::explore::KnownStacks;
 use sshproof::login::pam::{Account, Files, Seen};
 use sshproof::login::prove::World;
@@ -31,18 +32,29 @@ fn main() {
     for (milliseconds, name) in rows.iter().take(8) {
         println!("{milliseconds:>9.2} ms  {name}");
     }
-    for enrolled in [Enrolled::Half, Enrolled::NobodyAsked] {
-        let (case, accounts) = large(enrolled);
+    for (enrolled, is_listed) in
+        [(Enrolled::Half, false), (Enrolled::NobodyAsked, false), (Enrolled::Half, true), (Enrolled::NobodyAsked, true)]
+    {
+        let (case, mut accounts) = large(enrolled);
+        accounts.iter_mut().for_each(|account| account.local = !is_listed);
         let before = peak();
         let tree = Homes::new(&case.root, &accounts);
         let world = World { accounts: &accounts, tree: &tree, ..case.world() };
+        // The same accounts out of a directory that takes names in any case and may lose every group.
+        let spelling = Some(Spelling { any_case: true, forms: vec![b"%n@example.org".to_vec()] });
+        let groups = accounts.iter().flat_map(|account| account.groups.iter().cloned()).collect();
+        let directory = Directory { spelling, groups, ..Directory::default() };
+        let world = World { listed: is_listed.then_some(&directory), ..world };
         let proof = prove::prove(&case.server(), world, &case.policy());
         let expected = if enrolled == Enrolled::Half { Proof::Proved } else { Proof::Refuted };
         assert_eq!(proof.proof, expected, "{:?} {:?}", proof.unknowns, proof.refusals);
         let (classes, explored) = (proof.classes, proof.explored);
         drop(proof);
         let cost = cost(&case, world);
-        println!("{cost:>9.2} ms  30 Match blocks, 200 PAM lines, {} accounts, {enrolled:?}", accounts.len());
+        println!(
+            "{cost:>9.2} ms  30 Match blocks, 200 PAM lines, {} accounts, {enrolled:?}, directory {is_listed}",
+            accounts.len()
+        );
         println!("peak resident set {} KiB, of which {before} with the accounts alone;", peak());
         println!("{classes} classes of connections, {explored} searched");
     }

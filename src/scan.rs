@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::checks::{self, inspect::Inspected, login::Proved, standing::Standings};
+use crate::facts::directory::Given;
 use crate::facts::{Facts, RootFacts, ServerFacts};
 use crate::knowledge::Knowledge;
 use crate::model::limits;
@@ -21,11 +22,12 @@ pub fn scan(
     wanted: &BTreeSet<Check>,
     knowledge: &Knowledge,
     policy: &Policy,
+    accounts: Option<&Given>,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(Facts, Report), ObserveProblem> {
     let facts = observe::observe(request, knowledge, progress)?;
     progress(Progress::Station("judging"));
-    let mut report = judge(&facts, wanted, knowledge, policy);
+    let mut report = judge(&facts, wanted, knowledge, policy, accounts);
     report.usage = own::usage::so_far(facts.usage.bytes_read);
     Ok((facts, report))
 }
@@ -39,10 +41,18 @@ pub fn inspect(paths: &[RootedPath], knowledge: &Knowledge) -> Result<Vec<Inspec
     Ok(checks::inspect::check(&facts, knowledge))
 }
 
-/// What the facts say about the wanted checks, by this knowledge and policy.
+/// What the facts say about the wanted checks, by this knowledge and policy, with the accounts of a directory if somebody has
+/// listed them.
 #[must_use]
-pub fn judge(facts: &Facts, wanted: &BTreeSet<Check>, knowledge: &Knowledge, policy: &Policy) -> Report {
-    let proofs = if wanted.contains(&Check::Login) { checks::login::prove_all(facts, policy) } else { Vec::new() };
+pub fn judge(
+    facts: &Facts,
+    wanted: &BTreeSet<Check>,
+    knowledge: &Knowledge,
+    policy: &Policy,
+    accounts: Option<&Given>,
+) -> Report {
+    let asked = wanted.contains(&Check::Login);
+    let proofs = if asked { checks::login::prove_all(facts, policy, accounts) } else { Vec::new() };
     let results: Vec<CheckResult> = Check::ALL
         .into_iter()
         .filter(|check| wanted.contains(check))

@@ -45,6 +45,8 @@ fn main() -> ExitCode {
     trials.push(mimic::trial("login_effective_says_whose_reading_it_is", &sshd, says));
     let judged = login_is_judged_by_the_policy_of_the_site;
     trials.push(mimic::trial("login_is_judged_by_the_policy_of_the_site", &sshd, judged));
+    let listed = a_directory_is_listed_signed_and_judged;
+    trials.push(mimic::trial("a_directory_is_listed_signed_and_judged", &sshd, listed));
     trials.push(mimic::trial("colour_is_for_terminals_that_want_it", &[Part::Program("script")], colour));
     mimic::run(trials)
 }
@@ -387,6 +389,114 @@ fn login_answers_from_the_configuration() {
 
 /// What the site answers for passes, is told with its owner, and ends on its day. The key of the authority is read from the image
 /// and is all that is kept of its file.
+/// From a directory's entries to the verdict about a host that cannot read it.
+fn a_directory_is_listed_signed_and_judged() {
+    let dir = TempDir::new().unwrap();
+    let place = |path: &str, content: &str| {
+        let path = dir.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let entry = |name: &str, uid: u32| {
+        format!(
+            "dn: uid={name},dc=x\nobjectClass: posixAccount\nuid: {name}\nuidNumber: {uid}\ngidNumber: 100\nhomeDirectory: /net/{name}\n\n"
+        )
+    };
+    let ldif = place("people.ldif", &(entry("eve", 5000) + &entry("adam", 5001)));
+    place("homes/net/eve/.ssh/authorized_keys", "cert-authority ssh-ed25519 AAAASECRET\n");
+    place("homes/net/eve/.google_authenticator", "SEED");
+    place("homes/net/adam/.ssh/authorized_keys", "ssh-ed25519 AAAASECRET\n");
+
+    let made = sshproof(&["accounts", "keygen", &at("key")]);
+    let key = out(&made).trim().to_owned();
+    assert_eq!((code(&made), key.len()), (0, 64), "{}", err(&made));
+    assert_eq!(std::fs::metadata(at("key")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(code(&sshproof(&["accounts", "keygen", &at("key")])), 2, "a key is not overwritten");
+
+    let build = |more: &[&str], to: &str| {
+        let plain =
+            ["accounts", "build", "--service", "sss", "--ldif", &ldif, "--homes", &at("homes"), "--output", &at(to)];
+        sshproof(&[&plain[..], more].concat())
+    };
+    let partial = build(&["--names", "exact", "--key", &at("key")], "partial.json");
+    assert_eq!(code(&partial), 2);
+    assert!(err(&partial).contains("--complete"), "{}", err(&partial));
+    assert_eq!(code(&build(&["--complete", "--names", "exact"], "plain.json")), 0);
+    let signed =
+        sshproof(&["accounts", "sign", &at("plain.json"), "--key", &at("key"), "--output", &at("signed.json")]);
+    assert_eq!(code(&signed), 0, "{}", err(&signed));
+    let text = std::fs::read_to_string(at("signed.json")).unwrap();
+    assert!(!text.contains("SECRET") && !text.contains("SEED"), "{text}");
+    let schema: Value = serde_json::from_slice(include_bytes!("../docs/accounts.schema.json")).unwrap();
+    jsonschema::draft202012::meta::validate(&schema).unwrap();
+    let schema = jsonschema::draft202012::new(&schema).unwrap();
+    for name in ["partial.json", "plain.json", "signed.json"] {
+        let document: Value = serde_json::from_slice(&std::fs::read(at(name)).unwrap()).unwrap();
+        let problems: Vec<String> = schema.iter_errors(&document).map(|error| error.to_string()).collect();
+        assert!(problems.is_empty(), "{name}: {problems:#?}");
+    }
+    let verify = |name: &str, key: &str| code(&sshproof(&["accounts", "verify", &at(name), "--key", key]));
+    assert_eq!(verify("signed.json", &key), 0);
+    assert_eq!(verify("signed.json", &place("key.pub", &format!("{key}\n"))), 0);
+    assert_eq!(verify("partial.json", &key), 2);
+    assert_eq!(verify("plain.json", &key), 1);
+    assert_eq!(verify("signed.json", &"0".repeat(64)), 1);
+    place("changed.json", &text.replace("\"uid\":5001", "\"uid\":0"));
+    assert_eq!(verify("changed.json", &key), 1);
+    let shown = sshproof(&["accounts", "show", &at("signed.json")]);
+    assert!(out(&shown).contains("1 of 2 have `~/.google_authenticator`"), "{}", out(&shown));
+    assert!(out(&sshproof(&["accounts", "show", &at("signed.json"), "--user", "eve"])).contains("trusts an authority"));
+    assert_eq!(code(&sshproof(&["accounts", "show", &at("signed.json"), "--user", "cain"])), 2);
+
+    let program = dir.path().join("image/usr/sbin/sshd");
+    std::fs::create_dir_all(program.parent().unwrap()).unwrap();
+    std::fs::write(&program, std::fs::read("/usr/sbin/sshd").unwrap()).unwrap();
+    place("image/etc/passwd", "root:x:0:0::/root:/bin/sh\n");
+    place("image/etc/group", "root:x:0:\nusers:x:100:\n");
+    place("image/etc/nsswitch.conf", "passwd: files sss\ngroup: files sss\n");
+    // Two keys, which one key that may certify others makes alone.
+    let keys = "UsePAM no\nPasswordAuthentication no\nPermitRootLogin no\nAuthenticationMethods publickey,publickey\n";
+    let judge = |config: &str, accounts: &[&str]| {
+        place("image/etc/ssh/sshd_config", config);
+        let scan = ["scan", "--check", "login", "--root", &at("image"), "--facts-out", &at("facts.json")];
+        sshproof(&scan);
+        let judged = sshproof(&[&["judge", &at("facts.json"), "--format", "json"], accounts].concat());
+        let report = report(&judged);
+        let login = report["results"].as_array().unwrap().iter().find(|result| result["check"] == "login").unwrap();
+        (report["login"][0].clone(), login["gaps"].to_string())
+    };
+    let with = |name: &str| ["--accounts".to_owned(), at(name), "--accounts-key".to_owned(), key.clone()];
+    let given = with("signed.json");
+    let given: Vec<&str> = given.iter().map(String::as_str).collect();
+    let (login, _) = judge(keys, &given);
+    assert_eq!(login["proof"], "refuted", "{login:#}");
+    assert_eq!(login["counterexamples"][0]["user"], "eve", "{login:#}");
+    let password = keys.replace("no\nPermit", "yes\nPermit").replace("publickey,publickey", "publickey,password");
+    let (login, gaps) = judge(&password, &given);
+    assert_eq!(login["proof"], "proved", "{login:#} {gaps}");
+    assert!(login["assumptions"].to_string().contains("2 accounts and 0 groups of the snapshot made"), "{login:#}");
+    let policy = place("sshproof.toml", &format!("[accounts]\nkeys = ['{key}']\nmax-age = '1h'\n"));
+    let (login, _) = judge(&password, &["--accounts", &at("signed.json"), "--config", &policy]);
+    assert_eq!(login["proof"], "proved", "{login:#}");
+    for (name, told) in [
+        ("plain.json", "it bears no signature"),
+        ("partial.json", "it is incomplete"),
+        ("changed.json", "it was changed"),
+    ] {
+        let given = with(name);
+        let (login, gaps) = judge(&password, &given.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(login["proof"], "unknown", "{name}");
+        assert!(gaps.contains(told), "{name}: {gaps}");
+    }
+    let (login, gaps) = judge(&password, &[]);
+    assert!(login["proof"] == "unknown" && gaps.contains("accounts and groups of `sss`"), "{gaps}");
+    let shown = sshproof(&[&["login", "prove", "--root", &at("image")], given.as_slice()].concat());
+    assert_eq!(code(&shown), 0, "{}{}", out(&shown), err(&shown));
+    assert_eq!(code(&sshproof(&["judge", &at("facts.json"), "--accounts", &ldif])), 2);
+}
+
 fn login_is_judged_by_the_policy_of_the_site() {
     let dir = TempDir::new().unwrap();
     let place = |path: &str, content: &str| {

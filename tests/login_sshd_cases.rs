@@ -102,7 +102,8 @@ fn check(case: &Case) {
     let (expected, server, world, policy) = (&case.expected, case.server(), case.world(), case.policy());
     let config = prove::config(&server, world).unwrap();
     let mut stacks = KnownStacks::new();
-    let outcome = prove::prove_with(&server, Some(&config), world, &policy, &mut stacks);
+    let mut outcome = prove::prove_with(&server, Some(&config), world, &policy, &mut stacks);
+    outcome.doubt(&case.doubts());
     let seeds = reach::seeds(&stacks, world.accounts, world.tree);
     let mut fixes = fix::Search::new(&server, world, &policy, &config, stacks);
     let first = outcome.violations.first().map(|violation| {

@@ -78,12 +78,14 @@ fn the_example_policy_is_the_default() {
     let with = Policy::parse("sshproof.toml".into(), &spoken).unwrap();
     let without = Policy::default();
     assert_eq!((with.minimum_trust, &with.login), (without.minimum_trust, &without.login));
+    assert_eq!(with.accounts, without.accounts);
     // What is indented is an example of what can be said besides.
     let example = |line: &'_ str| line.strip_prefix("#    ").filter(|rest| !rest.starts_with(' ')).map(str::to_owned);
     let examples: String = text.lines().map(|line| example(line).unwrap_or_else(|| line.to_owned()) + "\n").collect();
     let with = Policy::parse("sshproof.toml".into(), &examples).unwrap();
     let LoginPolicy { phishing_resistant, exemptions, assumptions, zones, .. } = &with.login;
     assert_eq!((phishing_resistant.len(), exemptions.len(), assumptions.len(), zones.len()), (1, 1, 1, 2));
+    assert_eq!(with.accounts.keys.len(), 1);
     Policy::parse("sshproof.toml".into(), &text).unwrap();
 }
 

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use crate::facts::directory::Population;
 use crate::facts::{Facts, RootFacts, ServerFacts};
 use crate::formats::program::Implementation;
 use crate::formats::sshd_config::Dialect;
 use crate::login::explain;
 use crate::login::explore::KnownStacks;
-use crate::login::prove::{self, World};
+use crate::login::prove;
 use crate::login::sshd::{Config, Connection};
 use crate::login::standing;
 use crate::model::report::Counterexample;
@@ -112,17 +113,18 @@ pub fn servers<'a>(facts: &'a Facts, label: Option<&str>) -> Vec<(&'a RootFacts,
 
 /// The values that hold for the connection `asked` about.
 #[must_use]
-pub fn effective(root: &RootFacts, facts: &ServerFacts, asked: &Asked) -> Values {
+pub fn effective(population: &Population<'_>, facts: &ServerFacts, asked: &Asked) -> Values {
     let server = crate::facts::login::server(facts);
     let assumed = Dialect::DEBIAN_12;
     let dialect = server.dialect.unwrap_or(assumed);
-    let config = Config::load(&server.config, &server.options, &server.ports, dialect, &root.files);
-    let account = asked.user.as_ref().and_then(|user| root.login.accounts.iter().find(|account| account.name == *user));
-    let groups = account.map(|account| root.login.for_login(account).groups);
+    let config = Config::load(&server.config, &server.options, &server.ports, dialect, &population.tree);
+    let named = |user: &String| population.accounts.iter().find(|account| account.name == user.as_bytes());
+    let account = asked.user.as_ref().and_then(named);
+    let groups = account.map(|account| account.groups.as_slice());
     let bytes = |text: &Option<String>| text.clone().map(|text| Cow::Owned(text.into_bytes()));
     let connection = Connection {
         user: bytes(&asked.user),
-        groups: groups.map(Cow::Owned),
+        groups: groups.map(Cow::Borrowed),
         invalid_user: asked.user.is_some() && account.is_none(),
         host: bytes(&asked.host).or_else(|| bytes(&asked.from)),
         address: bytes(&asked.from),
@@ -157,10 +159,8 @@ pub fn effective(root: &RootFacts, facts: &ServerFacts, asked: &Asked) -> Values
 
 /// Every way into the server, weakest first.
 #[must_use]
-pub fn paths(root: &RootFacts, facts: &ServerFacts, policy: &LoginPolicy) -> Paths {
-    let server = crate::facts::login::server(facts);
-    let accounts = root.login.for_logins();
-    let world = World { tree: &root.files, accounts: &accounts, directories: &root.login.directories };
+pub fn paths(population: &Population<'_>, facts: &ServerFacts, policy: &LoginPolicy) -> Paths {
+    let (server, world) = (crate::facts::login::server(facts), population.world());
     let config = prove::config(&server, world);
     let outcome = prove::prove_with(&server, config.as_ref(), world, policy, &mut KnownStacks::new());
     // Without a version there is no configuration, and no way was found either.
@@ -184,7 +184,7 @@ pub fn paths(root: &RootFacts, facts: &ServerFacts, policy: &LoginPolicy) -> Pat
             },
         }
     });
-    let unknowns = outcome.unknowns.iter().chain(&root.login.incomplete).map(|reason| escape(reason.as_bytes()));
+    let unknowns = outcome.unknowns.iter().chain(&population.unknowns).map(|reason| escape(reason.as_bytes()));
     let refusals = outcome.refusals.iter().map(ToString::to_string);
     let (server, demanded) = (facts.label.clone(), outcome.demanded);
     Paths { server, demanded, paths: paths.collect(), unknowns: unknowns.chain(refusals).collect() }

@@ -6,14 +6,15 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use crate::facts::directory::{Given, Population, population};
 use crate::facts::{Facts, RootFacts, ServerFacts};
 use crate::formats::program::Implementation;
 use crate::login::explore::KnownStacks;
-use crate::login::prove::{self, Outcome, Server, Violation, World};
+use crate::login::prove::{self, Outcome, Server, Violation};
 use crate::login::simple::{self, Demand};
 use crate::login::sshd::{Config, Problem};
 use crate::login::standing::{Grant, Standing};
-use crate::login::{explain, fix, pam, reach, sentence};
+use crate::login::{explain, fix, reach, sentence};
 use crate::model::report::{self, Proof};
 use crate::model::text::escape;
 use crate::model::{Check, CheckResult, Evidence, Finding, Gap, Subject, code};
@@ -21,9 +22,10 @@ use crate::policy::{LoginPolicy, Policy};
 
 /// The proof of every server. Dear: made once, judged by [`check`] and shown by [`Proved::entry`].
 #[must_use]
-pub fn prove_all<'a>(facts: &'a Facts, policy: &Policy) -> Vec<Proved<'a>> {
+pub fn prove_all<'a>(facts: &'a Facts, policy: &Policy, given: Option<&Given>) -> Vec<Proved<'a>> {
     let policy = Rc::new(policy.login.at(facts.observed_at));
-    facts.roots.iter().flat_map(|root| prove_root(root, &policy)).collect()
+    let of_root = |root| prove_root(root, &population(&root.login, &root.files, facts.observed_at, given), &policy);
+    facts.roots.iter().flat_map(of_root).collect()
 }
 
 /// Judges every server.
@@ -58,35 +60,35 @@ pub struct Proved<'a> {
     policy: Rc<(LoginPolicy, Vec<String>)>,
 }
 
-fn prove_root<'a>(root: &'a RootFacts, policy: &Rc<(LoginPolicy, Vec<String>)>) -> Vec<Proved<'a>> {
-    let accounts = root.login.for_logins();
+fn prove_root<'a>(
+    root: &'a RootFacts,
+    population: &Population<'_>,
+    policy: &Rc<(LoginPolicy, Vec<String>)>,
+) -> Vec<Proved<'a>> {
     root.servers
         .iter()
         .map(|facts| match facts.implementation {
-            Implementation::OpenSsh => openssh(root, &accounts, facts, policy),
+            Implementation::OpenSsh => openssh(root, population, facts, policy),
             _ => other(facts, policy),
         })
         .collect()
 }
 
 fn openssh<'a>(
-    root: &'a RootFacts,
-    accounts: &[pam::Account],
+    root: &RootFacts,
+    population: &Population<'_>,
     facts: &'a ServerFacts,
     dated: &Rc<(LoginPolicy, Vec<String>)>,
 ) -> Proved<'a> {
     let policy = &dated.0;
     let server = crate::facts::login::server(facts);
-    let world = World { tree: &root.files, accounts, directories: &root.login.directories };
+    let world = population.world();
     let config = prove::config(&server, world);
     let mut stacks = KnownStacks::new();
     let mut outcome = prove::prove_with(&server, config.as_ref(), world, policy, &mut stacks);
-    outcome.unknowns.extend(root.login.incomplete.iter().cloned());
-    if outcome.proof != Proof::Refuted && !outcome.unknowns.is_empty() {
-        outcome.proof = Proof::Unknown;
-    }
+    outcome.doubt(&population.unknowns);
     let (mut counterexamples, mut evidence) = (Vec::new(), Vec::new());
-    let seeds = reach::seeds(&stacks, accounts, &root.files);
+    let seeds = reach::seeds(&stacks, world.accounts, world.tree);
     if let Some(config) = &config {
         let mut fixes = fix::Search::new(&server, world, policy, config, stacks);
         for violation in outcome.violations.iter().take(MAX_COUNTEREXAMPLES) {
@@ -102,7 +104,7 @@ fn openssh<'a>(
         authenticators: number(outcome.authenticators),
         categories: number(outcome.categories),
         counterexamples,
-        assumptions: assumptions(&server, &outcome, root, policy),
+        assumptions: assumptions(&server, &outcome, (root, population), policy),
         exemptions: outcome.grants().into_iter().filter_map(|grant| exemption(grant, &outcome, policy)).collect(),
     };
     Proved { facts, entry, outcome: Some(outcome), evidence, seeds, demand: None, policy: Rc::clone(dated) }
@@ -147,7 +149,12 @@ fn other<'a>(facts: &'a ServerFacts, policy: &Rc<(LoginPolicy, Vec<String>)>) ->
     Proved { facts, entry, outcome: None, evidence, seeds, demand: Some(demand), policy }
 }
 
-fn assumptions(server: &Server, outcome: &Outcome, root: &RootFacts, policy: &LoginPolicy) -> Vec<String> {
+fn assumptions(
+    server: &Server,
+    outcome: &Outcome,
+    (root, population): (&RootFacts, &Population<'_>),
+    policy: &LoginPolicy,
+) -> Vec<String> {
     let mut assumptions = vec![
         "the programs are what their distributor built (checks `provenance` and `live`)".to_owned(),
         "every account may have a password and a key: neither is read".to_owned(),
@@ -156,6 +163,7 @@ fn assumptions(server: &Server, outcome: &Outcome, root: &RootFacts, policy: &Lo
     if root.login.directories.is_empty() {
         assumptions.push(format!("there are no accounts besides the {} of passwd(5)", root.login.accounts.len()));
     }
+    assumptions.extend(population.taken.clone());
     if let Some(dialect) = server.dialect {
         assumptions.push(format!("{} read {} as it is now", dialect, server.config));
     }

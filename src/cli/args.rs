@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use super::accounts::AccountsArgs;
 use super::completions::CompletionsArgs;
 use super::explain::ExplainArgs;
 use super::fleet::FleetArgs;
@@ -61,6 +62,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Prove that every way in needs two factors, list the ways, or show what one connection would get
     Login(LoginArgs),
+    /// List a directory's accounts on a host that can read it, for `judge` and `scan`
+    Accounts(AccountsArgs),
     /// Deliver what scans left in the spool
     Ship(ShipArgs),
     /// Look at what many nodes have sent

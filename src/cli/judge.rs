@@ -32,7 +32,8 @@ pub fn run(args: &JudgeArgs) -> anyhow::Result<ExitCode> {
     let place = || format!("{}: cannot judge these facts", args.facts.display());
     let bytes = own::input::read(&args.facts, MAX_BYTES).with_context(place)?;
     let facts = parse(&bytes).with_context(place)?;
-    args.judging.deliver(&scan::judge(&facts, &Check::ALL.into(), &knowledge, &policy))
+    let accounts = args.judging.accounts(&policy)?;
+    args.judging.deliver(&scan::judge(&facts, &Check::ALL.into(), &knowledge, &policy, accounts.as_ref()))
 }
 
 /// Facts of the version that we understand.

@@ -8,10 +8,12 @@ use clap::{Args, ValueEnum};
 
 use super::knowledge::{self, Keyrings};
 use super::{exit, output, screen};
+use crate::facts::directory::Given;
 use crate::knowledge::Knowledge;
 use crate::model::Severity;
 use crate::model::report::Report;
-use crate::own::config;
+use crate::model::text::escape;
+use crate::own::{self, config};
 use crate::policy::Policy;
 use crate::render::{self, Format, Style};
 
@@ -33,6 +35,8 @@ pub struct JudgingArgs {
     /// Directory of the keys that the site pins (docs/trust.md) [default: /etc/sshproof/trust.d, if there is one]
     #[arg(long, value_name = "DIR")]
     trust_dir: Option<PathBuf>,
+    #[command(flatten)]
+    accounts: AccountsFile,
 }
 
 impl JudgingArgs {
@@ -52,6 +56,14 @@ impl JudgingArgs {
         knowledge::load_with_trust(self.trust_dir.as_deref())
     }
 
+    /// The accounts snapshot, if one is named.
+    ///
+    /// # Errors
+    /// As [`AccountsFile::read`].
+    pub fn accounts(&self, policy: &Policy) -> anyhow::Result<Option<Given>> {
+        self.accounts.read(policy)
+    }
+
     /// Hands `report` out and says with which code to exit.
     ///
     /// # Errors
@@ -61,6 +73,39 @@ impl JudgingArgs {
         let bytes = render::render(report, self.format.into(), style).context("cannot write the report as JSON")?;
         output::write(self.output.as_deref(), &bytes)?;
         Ok(exit::of(report, self.fail_on.into()))
+    }
+}
+
+/// The accounts of a directory, listed on another host.
+#[derive(Args, Debug)]
+pub struct AccountsFile {
+    /// Take accounts and groups of a directory from this snapshot, which `sshproof accounts` made and signed
+    #[arg(long, value_name = "FILE")]
+    accounts: Option<PathBuf>,
+    /// Trust the snapshot if it is signed with this key: 64 hexadecimal digits, or a file that holds them; besides those that
+    /// the policy names (may be repeated)
+    #[arg(long, value_name = "KEY", requires = "accounts")]
+    accounts_key: Vec<String>,
+}
+
+impl AccountsFile {
+    /// The snapshot with what it takes for it to count; `None` if no file is named.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is none.
+    pub fn read(&self, policy: &Policy) -> anyhow::Result<Option<Given>> {
+        let Some(path) = &self.accounts else { return Ok(None) };
+        let mut keys = policy.accounts.keys.clone();
+        for given in &self.accounts_key {
+            keys.push(super::accounts::public_key(given)?);
+        }
+        Ok(Some(Given {
+            name: escape(path.as_os_str().as_encoded_bytes()),
+            snapshot: super::accounts::read(path)?,
+            keys,
+            max_age: policy.accounts.max_age,
+            now: own::clock::now(),
+        }))
     }
 }
 

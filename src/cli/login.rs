@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{exit, judging, knowledge, output, screen, talk};
 use crate::checks::connection::{self, Asked, Paths, Values};
+use crate::facts::directory::population;
 use crate::facts::{Facts, RootFacts, ServerFacts};
 use crate::model::report::{Login, Proof};
 use crate::observe::Request;
@@ -55,6 +56,8 @@ struct ProveArgs {
     /// The site's policy [default: /etc/sshproof/sshproof.toml, if there is one]
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    #[command(flatten)]
+    accounts: judging::AccountsFile,
 }
 
 /// Arguments of `effective`.
@@ -104,10 +107,11 @@ pub fn run(args: &LoginArgs) -> anyhow::Result<ExitCode> {
 
 fn prove(args: &ProveArgs) -> anyhow::Result<ExitCode> {
     let policy = judging::policy(args.policy.as_deref())?;
+    let accounts = args.accounts.read(&policy)?;
     let facts = observe(&args.which)?;
     let labels: Vec<&str> = servers(&facts, &args.which)?.iter().map(|(_, server)| server.label.as_str()).collect();
     let mut proofs: Vec<Login> =
-        checks::login::prove_all(&facts, &policy).into_iter().map(|proved| proved.entry).collect();
+        checks::login::prove_all(&facts, &policy, accounts.as_ref()).into_iter().map(|proved| proved.entry).collect();
     proofs.retain(|login| labels.contains(&login.server.as_str()));
     show(&args.which, &proofs, |style| login::proofs(&proofs, style))?;
     Ok(ExitCode::from(if proofs.iter().any(|login| login.proof == Proof::Refuted) {
@@ -121,10 +125,14 @@ fn prove(args: &ProveArgs) -> anyhow::Result<ExitCode> {
 
 fn paths(args: &ProveArgs) -> anyhow::Result<ExitCode> {
     let policy = judging::policy(args.policy.as_deref())?;
+    let accounts = args.accounts.read(&policy)?;
     let facts = observe(&args.which)?;
     let servers = servers(&facts, &args.which)?;
     let (policy, _) = policy.login.at(facts.observed_at);
-    let found: Vec<Paths> = servers.iter().map(|(root, server)| connection::paths(root, server, &policy)).collect();
+    let paths = |(root, server): &(&RootFacts, &ServerFacts)| {
+        connection::paths(&population(&root.login, &root.files, facts.observed_at, accounts.as_ref()), server, &policy)
+    };
+    let found: Vec<Paths> = servers.iter().map(paths).collect();
     if args.which.format == LoginFormat::Svg {
         output::write(None, login_svg::paths(&found, &policy).as_bytes())?;
     } else {
@@ -144,7 +152,10 @@ fn effective(args: &EffectiveArgs) -> anyhow::Result<ExitCode> {
     };
     let facts = observe(&args.which)?;
     let servers = servers(&facts, &args.which)?;
-    let found: Vec<Values> = servers.iter().map(|(root, server)| connection::effective(root, server, &asked)).collect();
+    let values = |(root, server): &(&RootFacts, &ServerFacts)| {
+        connection::effective(&population(&root.login, &root.files, facts.observed_at, None), server, &asked)
+    };
+    let found: Vec<Values> = servers.iter().map(values).collect();
     show(&args.which, &found, |style| login::values(&found, args.origins, style))?;
     for values in &found {
         for problem in &values.problems {

@@ -1,5 +1,6 @@
 //! Arguments → a call → an exit code. Holds no logic.
 
+mod accounts;
 mod args;
 mod completions;
 mod exit;
@@ -49,6 +50,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Judge(args) => judge::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Login(args) => login::run(args),
+        Command::Accounts(args) => accounts::run(args),
         Command::Ship(args) => ship::run(args),
         Command::Fleet(args) => fleet::run(args),
         Command::Explain(args) => explain::run(args),

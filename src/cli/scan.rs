@@ -58,9 +58,11 @@ pub fn run(args: &ScanArgs, quiet: bool) -> anyhow::Result<ExitCode> {
     memory::keep();
     let policy = args.judging.policy()?;
     let (knowledge, pinned) = args.judging.knowledge()?;
+    let accounts = args.judging.accounts(&policy)?;
+    let (request, wanted) = (request(args, pinned)?, wanted(args));
     let bar = Bar::new(quiet);
     let (facts, report) =
-        scan::scan(&request(args, pinned)?, &wanted(args), &knowledge, &policy, &mut |step| bar.show(step))
+        scan::scan(&request, &wanted, &knowledge, &policy, accounts.as_ref(), &mut |step| bar.show(step))
             .context("nothing was examined")?;
     bar.finish();
     info!("{} ms CPU, {} ms in all", report.usage.cpu_ms, report.duration_ms);
@@ -69,7 +71,7 @@ pub fn run(args: &ScanArgs, quiet: bool) -> anyhow::Result<ExitCode> {
     }
     // Whoever asked is answered even if nothing could be spooled; the exit code then says that something was not done.
     let code = args.judging.deliver(&report)?;
-    args.spooling.keep(&facts, &report)?;
+    args.spooling.keep(&facts, accounts.as_ref(), &report)?;
     Ok(code)
 }
 

@@ -8,6 +8,7 @@ use clap::Args;
 use tracing::{info, warn};
 
 use crate::facts::Facts;
+use crate::facts::directory::Given;
 use crate::model::report::Report;
 use crate::own;
 use crate::ship::bounds::Bounds;
@@ -41,9 +42,9 @@ impl SpoolArgs {
     ///
     /// # Errors
     /// If they are not in the spool.
-    pub fn keep(&self, facts: &Facts, report: &Report) -> anyhow::Result<()> {
+    pub fn keep(&self, facts: &Facts, accounts: Option<&Given>, report: &Report) -> anyhow::Result<()> {
         let Some(spool) = &self.spool else { return Ok(()) };
-        let kept = keep::keep(report, &self.keeping(spool, facts)?).context("nothing was spooled")?;
+        let kept = keep::keep(report, &self.keeping(spool, facts, accounts)?).context("nothing was spooled")?;
         info!("spooled events {} to {} of epoch {}", kept.record.first, kept.record.last, kept.record.epoch);
         if kept.lost > 0 {
             warn!("{} events of earlier scans were lost before every sink had taken them", kept.lost);
@@ -51,7 +52,9 @@ impl SpoolArgs {
         Ok(())
     }
 
-    fn keeping<'a>(&'a self, spool: &'a Path, facts: &Facts) -> anyhow::Result<Keeping<'a>> {
+    fn keeping<'a>(&'a self, spool: &'a Path, facts: &Facts, accounts: Option<&Given>) -> anyhow::Result<Keeping<'a>> {
+        let own = facts.roots.iter().flat_map(|root| root.login.persons()).map(str::to_owned);
+        let listed = accounts.iter().flat_map(|given| &given.snapshot.accounts).map(|account| account.name.clone());
         let secret =
             |path: &PathBuf| own::state::secret(path).with_context(|| format!("cannot use the key {}", path.display()));
         Ok(Keeping {
@@ -60,7 +63,7 @@ impl SpoolArgs {
             bounds: Bounds { bytes: self.spool_bytes, age: self.spool_age.as_secs() },
             nonce: self.nonce.as_deref(),
             pseudonym_key: self.pseudonym_key.as_ref().map(secret).transpose()?,
-            accounts: facts.roots.iter().flat_map(|root| root.login.persons()).map(str::to_owned).collect(),
+            accounts: own.chain(listed).collect(),
             boot: own::state::boot_id(),
             now: own::clock::now(),
         })

@@ -44,6 +44,11 @@ impl LoginFacts {
     /// Every account as PAM and sshd see it.
     #[must_use]
     pub fn for_logins(&self) -> Vec<crate::login::pam::Account> {
+        self.with_groups(&self.accounts)
+    }
+
+    /// These accounts, which may be a directory's, with the groups that this root's own file puts them in.
+    pub(super) fn with_groups(&self, accounts: &[Account]) -> Vec<crate::login::pam::Account> {
         // A group of everybody is asked once for each of its members, not for all of them by each.
         let mut named: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
         let mut primary: BTreeMap<u32, BTreeSet<usize>> = BTreeMap::new();
@@ -59,7 +64,7 @@ impl LoginFacts {
             let groups = groups | primary.get(&account.gid).unwrap_or(&none);
             self.in_groups(account, groups.iter().filter_map(|index| self.groups.get(*index)))
         };
-        self.accounts.iter().map(of).collect()
+        accounts.iter().map(of).collect()
     }
 
     /// The account as PAM and sshd see it, with the names of its groups.

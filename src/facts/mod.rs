@@ -5,6 +5,7 @@
 //! hash, no OTP seed, no private key; only existence, owner, mode and enrolment.
 
 pub mod binding;
+pub mod directory;
 pub mod file;
 pub mod login;
 pub mod medium;

@@ -13,6 +13,7 @@ pub mod elf;
 pub mod envfile;
 pub mod ldcache;
 pub mod ldconf;
+pub mod ldif;
 pub mod lines;
 pub mod nsswitch;
 pub mod os_release;

@@ -9,9 +9,10 @@ pub struct Database<'a> {
     pub line: u32,
     /// `passwd`, `hosts` …
     pub name: &'a [u8],
-    /// Its sources in order: `files`, `sss` …; the reactions in brackets are left out, they choose between sources that
-    /// are all loaded.
+    /// Its sources in order: `files`, `sss` …; all are loaded, whatever the reactions say.
     pub services: Vec<&'a [u8]>,
+    /// The reactions that choose between them, without their brackets: `NOTFOUND=return`.
+    pub reactions: Vec<&'a [u8]>,
 }
 
 /// The databases of a file, and the lines that glibc cannot read: from such a line's error on it ignores the file and uses
@@ -27,25 +28,28 @@ pub fn parse(text: &[u8]) -> (Vec<Database<'_>>, Vec<u32>) {
             continue;
         }
         let rest = rest.trim_ascii_start();
-        let (services, complete) = services(rest.strip_prefix(b":").unwrap_or(rest));
+        let (services, reactions, complete) = services(rest.strip_prefix(b":").unwrap_or(rest));
         if !complete {
             problems.push(number);
         }
-        databases.push(Database { line: number, name, services });
+        databases.push(Database { line: number, name, services, reactions });
     }
     (databases, problems)
 }
 
-/// The sources of one line, and whether every bracket closes.
-fn services(mut rest: &[u8]) -> (Vec<&[u8]>, bool) {
-    let mut services = Vec::new();
+/// The sources of one line, its reactions, and whether every bracket closes.
+fn services(mut rest: &[u8]) -> (Vec<&[u8]>, Vec<&[u8]>, bool) {
+    let (mut services, mut reactions) = (Vec::new(), Vec::new());
     loop {
         rest = rest.trim_ascii_start();
         if rest.is_empty() {
-            return (services, true);
+            return (services, reactions, true);
         }
         if rest.starts_with(b"[") {
-            let Some(end) = rest.iter().position(|byte| *byte == b']') else { return (services, false) };
+            let Some(end) = rest.iter().position(|byte| *byte == b']') else {
+                return (services, reactions, false);
+            };
+            reactions.push(rest.get(1..end).unwrap_or_default().trim_ascii());
             rest = rest.get(end..).and_then(|rest| rest.get(1..)).unwrap_or_default();
             continue;
         }
@@ -79,6 +83,8 @@ mod tests {
             &[],
         );
         check("hosts : files[!UNAVAIL=return]dns", &[("hosts", &["files", "dns"])], &[]);
+        let line = parse(b"group: files [SUCCESS=merge] sss [ NOTFOUND=return ] ldap").0.remove(0);
+        assert_eq!(line.reactions, [&b"SUCCESS=merge"[..], b"NOTFOUND=return"]);
         check("group files\n", &[("group", &["files"])], &[]);
         check("shadow:\n", &[("shadow", &[])], &[]);
         check("hosts: files [NOTFOUND=return dns\n", &[("hosts", &["files"])], &[1]);

@@ -4,7 +4,7 @@
 //! and groups, patterns of AllowUsers and its like, regions of the policy, conditions of the PAM stacks, whether its own keys may certify others,
 //! and uid 0.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::authority;
 use super::explore::User;
@@ -63,6 +63,30 @@ impl<'a> Questions<'a> {
         questions
     }
 
+    /// Whether a Match line asks for the name as typed, and not for any.
+    #[must_use]
+    pub fn tells_names(&self) -> bool {
+        !self.name_globs().is_empty()
+    }
+
+    /// Every pattern of `Match User` that not all names match.
+    #[must_use]
+    pub fn name_globs(&self) -> Vec<Vec<u8>> {
+        globs(&self.users)
+    }
+
+    /// Every pattern of groups.
+    #[must_use]
+    pub fn group_globs(&self) -> Vec<Vec<u8>> {
+        globs(&self.groups).into_iter().chain(self.group_names.iter().map(|glob| glob.to_vec())).collect()
+    }
+
+    /// What a typed name answers to each `Match User`.
+    #[must_use]
+    pub fn of_name(&self, name: &[u8]) -> Vec<bool> {
+        self.users.iter().map(|list| pattern::list(name, list) == pattern::Answer::Yes).collect()
+    }
+
     /// The users by kind, each kind in their order, kinds in the order of their first.
     #[must_use]
     pub fn sort<'b>(
@@ -118,6 +142,13 @@ impl<'a> Questions<'a> {
         let trusted = |template: &&[u8]| authority::is_trusted(std::iter::once(*template), user.account, files);
         answers.extend(self.key_files.iter().map(trusted).map(byte));
     }
+}
+
+/// The patterns of lists, each once, but for those that match everything.
+fn globs(lists: &[&[u8]]) -> Vec<Vec<u8>> {
+    let items = lists.iter().flat_map(|list| pattern::items(list).0);
+    let telling = items.map(|item| item.pattern).filter(|glob| glob.iter().any(|byte| *byte != b'*'));
+    telling.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 const fn byte(answer: Answer) -> u8 {

@@ -8,7 +8,8 @@ use std::rc::Rc;
 
 use super::alike::Questions;
 use super::classes::{AddressClass, Addresses, names};
-use super::factor::{Evidence, GuardKind};
+use super::directory;
+use super::factor::{Evidence, Guard, GuardKind};
 use super::methods::{self, Leaf, Stacks, Way};
 use super::pam;
 use super::prove::{Outcome, Server, Violation, Witness, World};
@@ -16,16 +17,39 @@ use super::sshd::{Config, Connection, Effective, Global, Origin, Problem, Settin
 use super::standing::{Judge, Standing, Worth};
 use crate::formats::sshd_config::address::Range;
 use crate::formats::sshd_config::{Body, Criteria, Criterion, address, pattern, value};
+use crate::model::RootedPath;
 use crate::policy::LoginPolicy;
 
 /// Who logs in: an account, or any name that no listed account has.
 pub struct User<'a> {
-    /// Its name.
+    /// The name as typed.
     pub name: Cow<'a, [u8]>,
     /// The account, where there is one.
     pub account: Option<&'a pam::Account>,
     /// Whether its groups can be looked up.
     pub groups: bool,
+    /// The account as NSS shows it, where that is less than it is.
+    pub seen: Option<Rc<pam::Account>>,
+    /// When it has this shape.
+    pub guards: Vec<Guard>,
+}
+
+impl<'a> User<'a> {
+    const fn new(name: Cow<'a, [u8]>, account: Option<&'a pam::Account>, groups: bool) -> Self {
+        Self { name, account, groups, seen: None, guards: Vec::new() }
+    }
+
+    /// The account as NSS shows it.
+    #[must_use]
+    pub fn seen(&self) -> Option<&pam::Account> {
+        self.seen.as_deref().or(self.account)
+    }
+
+    /// The account's own name, whatever was typed.
+    #[must_use]
+    pub fn own_name(&self) -> &[u8] {
+        self.account.map_or(&self.name, |account| &account.name)
+    }
 }
 
 /// Users whom nothing tells apart.
@@ -33,6 +57,8 @@ struct Kind<'a, 'b> {
     users: Vec<&'b User<'a>>,
     /// The best example among them.
     example: &'b User<'a>,
+    /// The same one in its own shape, where this is another.
+    base: Option<&'b User<'a>>,
     number: usize,
 }
 
@@ -45,6 +71,9 @@ struct Met {
     violation: Violation,
     kinds: BTreeSet<usize>,
 }
+
+/// The ways in of a connection, and what sshd makes of it.
+type Opened = (Rc<Vec<Found>>, Rc<Result<Effective, Problem>>);
 
 /// What sshd makes of a connection, and which others it makes the same of as far as ways in are concerned.
 #[derive(Clone)]
@@ -166,8 +195,16 @@ impl<'a> Exploration<'a> {
         let users = self.users(outcome);
         let remotes: Vec<pam::Remote> = from.iter().map(|class| remote(class.range)).collect();
         let stacks: Vec<&Stacks> = self.stacks.values().map(Rc::as_ref).collect();
-        let sorted = Questions::of(self.config, self.policy).sort(&users, &stacks, &remotes, self.world.tree);
-        let kinds: Vec<Kind<'_, '_>> = sorted.into_iter().enumerate().filter_map(Kind::new).collect();
+        let questions = Questions::of(self.config, self.policy);
+        let sorted = questions.sort(&users, &stacks, &remotes, self.world.tree);
+        let shapes = self.world.listed.map_or_else(Vec::new, |listed| {
+            directory::shapes(&sorted, listed, &questions, &stacks, &mut outcome.unknowns)
+        });
+        let mut kinds: Vec<Kind<'_, '_>> = sorted.into_iter().enumerate().filter_map(Kind::new).collect();
+        for shape in &shapes {
+            let (users, number) = (shape.members.clone(), kinds.len());
+            kinds.push(Kind { users, example: &shape.user, base: Some(shape.base), number });
+        }
         let mut met: BTreeMap<usize, Vec<Met>> = BTreeMap::new();
         let each = from.len().saturating_mul(arrivals.len()).max(1);
         let followed = MAX_CONNECTIONS.div_ceil(each);
@@ -216,7 +253,7 @@ impl<'a> Exploration<'a> {
     fn compile(&mut self) {
         let mut services = BTreeSet::from([self.service.clone()]);
         if self.config.dialect.at_least(9, 8) {
-            services = BTreeSet::from([b"sshd".to_vec()]);
+            services = BTreeSet::from([self.default_service()]);
             for line in self.config.files.iter().flat_map(|file| &file.lines).chain(&self.config.options) {
                 if let Body::Setting { keyword, words, .. } = &line.body
                     && keyword.name == "pamservicename"
@@ -230,6 +267,15 @@ impl<'a> Exploration<'a> {
             let tree = self.world.tree;
             self.stacks.entry(service).or_insert_with_key(|service| Rc::new(Stacks::new(service, tree)));
         }
+    }
+
+    /// The PAM service where no line names one, since 9.8.
+    fn default_service(&self) -> Vec<u8> {
+        let file = RootedPath::new("/etc/pam.d").and_then(|dir| dir.join(&self.service));
+        let own = self.config.dialect.may_name_service()
+            && file
+                .is_some_and(|file| matches!(self.world.tree.text(&file), pam::Seen::Text(_) | pam::Seen::Opaque(_)));
+        if own { self.service.clone() } else { b"sshd".to_vec() }
     }
 
     fn remote_classes(&self) -> Vec<AddressClass> {
@@ -316,16 +362,13 @@ impl<'a> Exploration<'a> {
             .world
             .accounts
             .iter()
-            .map(|account| User { name: Cow::Borrowed(account.name.as_slice()), account: Some(account), groups: true })
+            .map(|account| User::new(Cow::Borrowed(account.name.as_slice()), Some(account), true))
             .collect();
         if self.world.directories.is_empty() {
             return users;
         }
-        users.extend(self.world.accounts.iter().map(|account| User {
-            name: Cow::Borrowed(account.name.as_slice()),
-            account: Some(account),
-            groups: false,
-        }));
+        let accounts = self.world.accounts.iter();
+        users.extend(accounts.map(|account| User::new(Cow::Borrowed(account.name.as_slice()), Some(account), false)));
         let mut globs: BTreeSet<Vec<u8>> = BTreeSet::new();
         for criterion in self.criteria() {
             if let Criterion::User(list) = criterion {
@@ -341,7 +384,7 @@ impl<'a> Exploration<'a> {
                 found
                     .into_iter()
                     .filter(|one| !self.world.accounts.iter().any(|account| account.name == one.witness))
-                    .map(|one| User { name: Cow::Owned(one.witness), account: None, groups: false }),
+                    .map(|one| User::new(Cow::Owned(one.witness), None, false)),
             ),
             None => {
                 outcome.unknowns.insert("the user patterns combine in too many ways to follow".to_owned());
@@ -362,32 +405,19 @@ impl<'a> Exploration<'a> {
         met: &mut BTreeMap<usize, Vec<Met>>,
     ) {
         let user = kind.example;
-        let groups = user.account.filter(|_| user.groups).map(|account| Cow::Borrowed(account.groups.as_slice()));
-        let connection = Connection {
-            user: Some(Cow::Borrowed(&user.name)),
-            groups: groups.filter(|groups| !groups.is_empty()),
-            invalid_user: false,
-            host: Some(Cow::Borrowed(class.witness.as_bytes())),
-            address: Some(Cow::Borrowed(class.witness.as_bytes())),
-            local_address: Some(Cow::Borrowed(to.as_bytes())),
-            local_port: Some(port),
-            rdomain: None,
-        };
-        let Settled { effective, shape } = self.effective(&connection);
-        // A connection for which sshd gives up lets nobody in.
-        let Ok(effective) = effective.as_ref() else { return };
-        if access::denied(effective, &connection, &user.name).is_some() {
-            return;
-        }
-        let service = if self.config.dialect.at_least(9, 8) {
-            effective.list("pamservicename").first().map_or_else(|| b"sshd".to_vec(), |name| name.to_ascii_lowercase())
-        } else {
-            self.service.clone()
-        };
-        let Some(found) = self.ways(user, class, effective, shape, service, outcome) else { return };
+        let Some((found, effective)) = self.open(user, class, to, port, outcome) else { return };
+        let Ok(Effective { blocks, .. }) = effective.as_ref() else { return };
+        let base = kind.base.and_then(|base| self.open(base, class, to, port, outcome)).map(|(found, _)| found);
         for found in found.iter() {
-            let way = &found.way;
-            let standing = self.judge.of(&way.evidence, &found.worth, &user.name, user.account, class.range);
+            if base.iter().flat_map(|base| base.iter()).any(|own| own.is_like(found)) {
+                continue;
+            }
+            let (mut key, mut way) = (Cow::Borrowed(&found.key), Cow::Borrowed(&found.way));
+            if !user.guards.is_empty() {
+                key.to_mut().1.guards.extend(user.guards.iter().cloned());
+                way.to_mut().evidence.guards.extend(user.guards.iter().cloned());
+            }
+            let standing = self.judge.of(&way.evidence, &found.worth, user.own_name(), user.account, class.range);
             let short = matches!(standing, Standing::Short(_));
             if let Standing::Open(reason) = &standing {
                 outcome.unknowns.insert(reason.clone());
@@ -417,16 +447,16 @@ impl<'a> Exploration<'a> {
                 rank,
             };
             let bucket = met.entry(way.evidence.authenticators()).or_default();
-            let is_it = |met: &Met| met.violation.standing == standing && met.key == found.key;
+            let is_it = |met: &Met| met.violation.standing == standing && met.key == *key;
             let stands = |at: &usize| bucket.get(*at).is_some_and(|met| met.violation.standing == standing);
             let last = found.at.get().filter(|(number, _)| *number == kind.number).map(|(_, at)| at).filter(stands);
             let known = last.or_else(|| bucket.iter().position(is_it));
             let at = known.unwrap_or_else(|| {
                 let violation = Violation {
                     values: found.values.clone(),
-                    way: way.clone(),
+                    way: way.clone().into_owned(),
                     origins: found.origins.clone(),
-                    blocks: effective.blocks.clone(),
+                    blocks: blocks.clone(),
                     users: BTreeSet::new(),
                     others: false,
                     accounts: self.world.accounts.len(),
@@ -436,7 +466,7 @@ impl<'a> Exploration<'a> {
                     hardware: found.worth.is_of_hardware(),
                     standing,
                 };
-                bucket.push(Met { key: found.key.clone(), violation, kinds: BTreeSet::from([kind.number]) });
+                bucket.push(Met { key: key.clone().into_owned(), violation, kinds: BTreeSet::from([kind.number]) });
                 bucket.len() - 1
             });
             found.at.set(Some((kind.number, at)));
@@ -445,14 +475,51 @@ impl<'a> Exploration<'a> {
             if rank > entry.witness.rank {
                 entry.values.clone_from(&found.values);
                 entry.origins.clone_from(&found.origins);
-                entry.blocks.clone_from(&effective.blocks);
-                entry.way = way.clone();
+                entry.blocks.clone_from(blocks);
+                entry.way = way.clone().into_owned();
                 entry.witness = witness();
             }
             if !entry.from.contains(class) {
                 entry.from.push(class.clone());
             }
         }
+    }
+
+    /// The ways in of one connection, and what sshd makes of it; `None` if it is turned away.
+    fn open(
+        &mut self,
+        user: &User<'a>,
+        class: &AddressClass,
+        to: &str,
+        port: u16,
+        outcome: &mut Outcome,
+    ) -> Option<Opened> {
+        let groups = user.seen().filter(|_| user.groups).map(|account| Cow::Borrowed(account.groups.as_slice()));
+        let connection = Connection {
+            user: Some(Cow::Borrowed(&user.name)),
+            groups: groups.filter(|groups| !groups.is_empty()),
+            invalid_user: false,
+            host: Some(Cow::Borrowed(class.witness.as_bytes())),
+            address: Some(Cow::Borrowed(class.witness.as_bytes())),
+            local_address: Some(Cow::Borrowed(to.as_bytes())),
+            local_port: Some(port),
+            rdomain: None,
+        };
+        let Settled { effective, shape } = self.effective(&connection);
+        // A connection for which sshd gives up lets nobody in.
+        let Ok(values) = effective.as_ref() else { return None };
+        if access::denied(values, &connection, user.own_name()).is_some() {
+            return None;
+        }
+        let service = if self.config.dialect.at_least(9, 8) {
+            let named = values.list("pamservicename").first().map(|name| name.to_ascii_lowercase());
+            let named = named.filter(|_| values.origin("pamservicename") != Origin::Default);
+            named.unwrap_or_else(|| self.default_service())
+        } else {
+            self.service.clone()
+        };
+        let found = self.ways(user, class, values, shape, service, outcome)?;
+        Some((found, effective))
     }
 
     /// The ways in of one connection, which it shares with all that put the same question.
@@ -466,7 +533,7 @@ impl<'a> Exploration<'a> {
         outcome: &mut Outcome,
     ) -> Option<Rc<Vec<Found>>> {
         let stacks = self.stacks.get(&service).map(Rc::as_ref)?;
-        let (account, files, remote) = (user.account, self.world.tree, remote(class.range));
+        let (account, files, remote) = (user.seen(), self.world.tree, remote(class.range));
         let superuser = account.is_some_and(|account| account.uid == 0);
         let answers = stacks.answers(account, &[remote], files).collect();
         let leaf = Leaf { effective, account, remote, stacks, files };
@@ -515,11 +582,18 @@ impl<'a> Exploration<'a> {
     }
 }
 
+impl Found {
+    /// Whether it asks for the same by the same methods, and is worth as much.
+    fn is_like(&self, other: &Self) -> bool {
+        self.key.0 == other.key.0 && self.key.1 == other.key.1 && self.worth == other.worth
+    }
+}
+
 impl<'a, 'b> Kind<'a, 'b> {
     fn new((number, users): (usize, Vec<&'b User<'a>>)) -> Option<Self> {
         // The first of those that rank highest.
         let example = users.iter().rev().max_by_key(|user| person(user)).copied()?;
-        Some(Self { users, example, number })
+        Some(Self { users, example, base: None, number })
     }
 }
 
@@ -542,7 +616,7 @@ impl Met {
         let mut violation = self.violation;
         for user in kinds.iter().filter(|kind| self.kinds.contains(&kind.number)).flat_map(|kind| &kind.users) {
             if user.account.is_some() {
-                violation.users.insert(user.name.to_vec());
+                violation.users.insert(user.own_name().to_vec());
             } else {
                 violation.others = true;
             }

@@ -70,6 +70,17 @@ impl Stacks {
         })
     }
 
+    /// Whether a condition asks for the name as the client typed it.
+    #[must_use]
+    pub fn asks_for_name(&self) -> bool {
+        self.auth.conditions.iter().chain(&self.account.conditions).any(pam::Condition::asks_for_name)
+    }
+
+    /// The names of groups that conditions ask for.
+    pub fn group_names(&self) -> impl Iterator<Item = &[u8]> {
+        self.auth.conditions.iter().chain(&self.account.conditions).flat_map(pam::Condition::group_names)
+    }
+
     fn run(&self, account: bool, mode: Mode, connection: &pam::Connection<'_>, files: &dyn Files) -> Ways {
         let program = if account { &self.account } else { &self.auth };
         let key = (account, mode, program.answers(connection, files));

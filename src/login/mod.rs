@@ -3,6 +3,7 @@
 pub mod alike;
 pub mod authority;
 pub mod classes;
+pub mod directory;
 pub mod explain;
 pub mod explore;
 pub mod factor;

@@ -8,13 +8,14 @@ use std::net::IpAddr;
 
 use super::classes::AddressClass;
 use super::classes::addresses::may_be_address;
+use super::directory::Directory;
 use super::explore::{Exploration, KnownStacks};
 use super::methods::Way;
 use super::pam;
 use super::sshd::{Config, Global, Origin, Problem};
 use super::standing::{Grant, Standing};
 use super::tree::Tree;
-use crate::formats::sshd_config::{Body, Criterion, Dialect, pattern};
+use crate::formats::sshd_config::{Body, Criterion, Dialect, Distribution, pattern};
 use crate::model::RootedPath;
 use crate::model::report::Proof;
 use crate::policy::LoginPolicy;
@@ -43,10 +44,12 @@ pub struct Server {
 pub struct World<'a> {
     /// Configuration files.
     pub tree: &'a dyn Tree,
-    /// Every account of the root's own files.
+    /// Every account of the root's own files, and of directories that are listed.
     pub accounts: &'a [pam::Account],
     /// Where further accounts may come from; empty if nowhere.
     pub directories: &'a [String],
+    /// What is known of directories whose accounts are all among `accounts`.
+    pub listed: Option<&'a Directory>,
 }
 
 /// What could be shown.
@@ -152,6 +155,9 @@ pub fn prove_with(
             .unknowns
             .insert(format!("our reading of sshd_config was never compared with {} itself", config.dialect));
     }
+    if config.dialect.distribution == Distribution::Gsi {
+        outcome.unknowns.insert("whom GSI-OpenSSH lets in with a proxy certificate is not modelled".to_owned());
+    }
     for unasked in &config.unasked {
         outcome.unknowns.insert(format!("{unasked} was not looked at"));
     }
@@ -237,6 +243,14 @@ impl Outcome {
             (false, _) => Proof::Unknown,
             (true, false) => Proof::ProvedWithExemptions,
             (true, true) => Proof::Proved,
+        }
+    }
+
+    /// Takes reasons from outside the proof for why it may not hold. What is refuted stays so.
+    pub fn doubt(&mut self, reasons: &[String]) {
+        self.unknowns.extend(reasons.iter().cloned());
+        if self.proof != Proof::Refuted && !self.unknowns.is_empty() {
+            self.proof = Proof::Unknown;
         }
     }
 

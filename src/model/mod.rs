@@ -1,5 +1,6 @@
 //! The nouns of sshproof. Knows nothing of ours above it, opens nothing, judges nothing.
 
+pub mod accounts;
 pub mod code;
 pub mod digest;
 pub mod event;

@@ -1,6 +1,7 @@
 //! Builds `Facts` from a host or an image. Touches the machine, knows no policy, judges nothing.
 
 pub mod bindings;
+pub mod directory;
 pub mod files;
 pub mod identify;
 pub mod inspect;

@@ -71,6 +71,19 @@ impl State {
     }
 }
 
+/// Makes a new secret of 32 bytes in a file of mode 0600.
+///
+/// # Errors
+/// What the kernel says; `AlreadyExists` if something stands at `path`.
+pub fn new_secret(path: &Path) -> io::Result<[u8; 32]> {
+    if path.symlink_metadata().is_ok() {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is something already"));
+    }
+    let seed = random()?;
+    output::write_for(path, &seed, 0o600, None)?;
+    Ok(seed)
+}
+
 /// A secret of 32 bytes that the site keeps in a file.
 ///
 /// # Errors

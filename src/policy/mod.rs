@@ -3,6 +3,7 @@
 //! Without a file the defaults hold: two authenticators for every server that listens beyond loopback, and the strongest
 //! provenance that the host's package system offers.
 
+pub mod accounts;
 pub mod login;
 pub mod region;
 
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+pub use self::accounts::AccountsPolicy;
 pub use self::login::{FactorCount, LoginPolicy, Zone};
 use crate::model::report::Trust;
 use crate::model::{Class, Code, Finding, RootedPath, Severity, Subject, Timestamp};
@@ -25,6 +27,9 @@ pub struct Policy {
     /// What logins must prove.
     #[serde(default)]
     pub login: LoginPolicy,
+    /// Which accounts snapshots count.
+    #[serde(default)]
+    pub accounts: AccountsPolicy,
     /// The parts of the site as they stand in the file; [`Policy::parse`] moves them to `login`, which needs them.
     #[serde(default, rename = "zone")]
     pub zones: BTreeMap<String, Zone>,
@@ -203,6 +208,8 @@ mod tests {
         check("[[login.exemption]]\nusers = ['a']\nowner = 'a'\nreason = 'b'\n", 1, "expires");
         check("[[login.exemption]]\nusers = ['a']\nowner = 'a'\nreason = 'b'\nexpires = 'soon'\n", 5, "soon");
         check("[[login.phishing-resistant]]\nkeys = 'hardware'\n", 1, "for whom?");
+        check("[accounts]\nkeys = ['abc']\n", 2, "no public key");
+        check("[accounts]\nmax-age = 'soon'\n", 2, "soon");
         check("[zone.lab]\nfactors = 'some'\n", 2, "\"inherited\"");
         check("[zone.lab]\nnetwork = []\n", 2, "network");
         check("[login]\nzone = 'lab'\n", 2, "there is no [zone.lab]");

@@ -1,5 +1,6 @@
 //! Turns a `Report` into bytes, one file per format. Judges nothing, reads no file, does not decide the exit code.
 
+pub mod accounts;
 pub mod chain;
 pub mod continuity;
 pub mod event;

@@ -33,8 +33,13 @@ impl NodeKey {
     /// Signs `event`, whatever signature it bore. `None` if it has no canonical form.
     #[must_use]
     pub fn sign(&self, event: Event) -> Option<Event> {
-        let signature = hex(&self.0.sign(&signed_bytes(&event)?).to_bytes());
+        let signature = self.seal(&signed_bytes(&event)?);
         Some(Event { signature: Some(signature), ..event })
+    }
+
+    /// The signature over `bytes`, which begin with what they are.
+    pub(super) fn seal(&self, bytes: &[u8]) -> String {
+        hex(&self.0.sign(bytes).to_bytes())
     }
 
     /// A secret of another purpose, made of this one: what is learnt of it tells nothing about the key.
@@ -82,11 +87,15 @@ impl std::fmt::Display for BadSignature {
 /// Why not. Weak keys and malleable signatures are refused (`verify_strict` of ed25519-dalek).
 pub fn verify(event: &Event) -> Result<(), BadSignature> {
     let given = event.signature.as_deref().ok_or(BadSignature::Missing)?;
-    let key: [u8; 32] = bytes(&event.node.key).ok_or(BadSignature::Malformed)?;
+    holds(&event.node.key, given, signed_bytes(event).as_deref())
+}
+
+/// Whether `signature` is that of `key` over `signed`; there are no bytes if what is signed has no canonical form.
+pub(super) fn holds(key: &str, signature: &str, signed: Option<&[u8]>) -> Result<(), BadSignature> {
+    let key: [u8; 32] = bytes(key).ok_or(BadSignature::Malformed)?;
     let key = VerifyingKey::from_bytes(&key).map_err(|_| BadSignature::Malformed)?;
-    let signature = Signature::from_bytes(&bytes(given).ok_or(BadSignature::Malformed)?);
-    let signed = signed_bytes(event).ok_or(BadSignature::Malformed)?;
-    key.verify_strict(&signed, &signature).map_err(|_| BadSignature::Wrong)
+    let signature = Signature::from_bytes(&bytes(signature).ok_or(BadSignature::Malformed)?);
+    key.verify_strict(signed.ok_or(BadSignature::Malformed)?, &signature).map_err(|_| BadSignature::Wrong)
 }
 
 /// SHA-256 of what is signed, lower-case hexadecimal: `prev` of the next event. `None` if there is no canonical form.

@@ -6,6 +6,7 @@
 //! newer pins, the only maker of a [`vendor::Voucher`]. Whatever else is signed (an archive's `InRelease`, a manifest of the
 //! site) takes the same two steps with other bytes.
 
+pub mod accounts;
 pub mod canonical;
 pub mod certificate;
 pub mod chain;

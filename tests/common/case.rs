@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use sshproof::facts::directory::{Given, Population, population};
+use sshproof::facts::{FileFacts, FileState, LoginFacts, RootFacts};
 use sshproof::formats::accounts;
 use sshproof::formats::program::Implementation;
 use sshproof::formats::sshd_config::Dialect;
@@ -13,8 +15,12 @@ use sshproof::login::pam::{Account, Files, Seen};
 use sshproof::login::prove::{Server, World};
 use sshproof::login::simple::{self, Demand};
 use sshproof::login::tree::{Names, Texts, Tree};
+use sshproof::model::accounts::{Enrolment, Form, Names as Spelling};
 use sshproof::model::{FileKind, Meta, RootedPath, Timestamp};
+use sshproof::observe::directory::{self, LOOKED_FOR, Order, Text};
 use sshproof::policy::{FactorCount, LoginPolicy, Policy};
+use sshproof::trust::accounts::sign;
+use sshproof::trust::chain::NodeKey;
 
 /// A scenario, read.
 #[derive(Clone)]
@@ -26,6 +32,8 @@ pub struct Case {
     /// Its files.
     pub root: Root,
     accounts: Vec<Account>,
+    /// What nsswitch.conf and the like make of the accounts, and the snapshot, where the case has one.
+    listed: Option<(LoginFacts, Given)>,
 }
 
 impl Case {
@@ -43,9 +51,10 @@ impl Case {
     fn read(dir: &Path, mut files: BTreeMap<RootedPath, Vec<u8>>) -> Self {
         let expected: Expected = toml::from_str(&std::fs::read_to_string(dir.join("case.toml")).unwrap()).unwrap();
         files.extend(tree(dir));
+        let listed = expected.snapshot.as_ref().map(|wanted| (login(&files), wanted.given(dir)));
         let name = dir.file_name().unwrap().to_str().unwrap().to_owned();
         let root = Root { texts: Texts(files), enrolled: expected.enrolled.clone(), missing: expected.missing.clone() };
-        Self { accounts: accounts_in(&root.texts.0), name, expected, root }
+        Self { accounts: accounts_in(&root.texts.0), name, expected, root, listed }
     }
 
     /// The server of the scenario.
@@ -76,7 +85,22 @@ impl Case {
 
     /// Its host.
     pub fn world(&self) -> World<'_> {
-        World { tree: &self.root, accounts: &self.accounts, directories: &self.expected.directories }
+        if self.listed.is_some() {
+            // Lives as long as the test, which is short.
+            return Box::leak(Box::new(self.population())).world();
+        }
+        World { tree: &self.root, accounts: &self.accounts, directories: &self.expected.directories, listed: None }
+    }
+
+    /// Who can log in there, of a case that has an accounts snapshot.
+    pub fn population(&self) -> Population<'_> {
+        let (login, given) = self.listed.as_ref().unwrap();
+        population(login, &self.root, Timestamp::parse(TODAY).unwrap(), Some(given))
+    }
+
+    /// Why there may be others.
+    pub fn doubts(&self) -> Vec<String> {
+        if self.listed.is_some() { self.population().unknowns } else { Vec::new() }
     }
 
     /// What policy demands, on the day of the case.
@@ -118,6 +142,8 @@ pub struct Expected {
     pub missing: Vec<String>,
     /// Further sources of accounts.
     pub directories: Vec<String>,
+    /// The accounts snapshot of them: made of `accounts.ldif`, or of `accounts.passwd` and `accounts.group`.
+    pub snapshot: Option<Wanted>,
     /// What policy counts.
     pub count: FactorCount,
     /// The policy, `sshproof.toml`; the default where empty.
@@ -160,6 +186,7 @@ impl Default for Expected {
             enrolled: Vec::new(),
             missing: Vec::new(),
             directories: Vec::new(),
+            snapshot: None,
             count: FactorCount::Authenticators,
             policy: String::new(),
             exempt: Vec::new(),
@@ -178,6 +205,91 @@ impl Default for Expected {
     }
 }
 
+/// How the accounts snapshot of a case is made.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Wanted {
+    /// On which day.
+    pub made: Timestamp,
+    /// By whom it is signed: `site`, whose key is trusted, `stranger`, or nobody.
+    pub signed: String,
+    /// Whether its maker declares it complete.
+    pub complete: bool,
+    /// `exact`, `any-case`, or nothing.
+    pub names: String,
+    /// Further forms of names.
+    pub forms: Vec<String>,
+    /// Who of its accounts has a one-time code.
+    pub enrolled: Vec<String>,
+    /// Whose homes could not be looked into.
+    pub unseen: Vec<String>,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self {
+            made: Timestamp::parse("2026-11-20").unwrap(),
+            signed: "site".to_owned(),
+            complete: true,
+            names: "exact".to_owned(),
+            forms: Vec::new(),
+            enrolled: Vec::new(),
+            unseen: Vec::new(),
+        }
+    }
+}
+
+impl Wanted {
+    fn given(&self, dir: &Path) -> Given {
+        let text = |form, name: &str| {
+            let bytes = std::fs::read(dir.join(name)).ok()?;
+            Some(Text { form, name: name.to_owned(), bytes })
+        };
+        let texts = [(Form::Ldif, "accounts.ldif"), (Form::Passwd, "accounts.passwd"), (Form::Group, "accounts.group")];
+        let order = Order {
+            texts: texts.into_iter().filter_map(|(form, name)| text(form, name)).collect(),
+            services: vec!["sss".to_owned()],
+            complete: self.complete,
+            names: (!self.names.is_empty())
+                .then(|| Spelling { any_case: self.names == "any-case", forms: self.forms.clone() }),
+            homes: None,
+            looked_for: Vec::new(),
+        };
+        let mut snapshot = directory::snapshot(&order, self.made).unwrap();
+        snapshot.looked_for = LOOKED_FOR.map(str::to_owned).to_vec();
+        for account in &mut snapshot.accounts {
+            if self.enrolled.contains(&account.name) {
+                let path = format!("{}/.google_authenticator", account.home);
+                account.files =
+                    vec![Enrolment { path, regular: true, uid: account.uid, gid: 0, mode: 0o400, authority: None }];
+            }
+            account.unseen = self.unseen.contains(&account.name).then(|| "permission denied".to_owned());
+        }
+        let (site, stranger) = (NodeKey::new(&[1; 32]), NodeKey::new(&[2; 32]));
+        let snapshot = match self.signed.as_str() {
+            "site" => sign(&site, snapshot).unwrap(),
+            "stranger" => sign(&stranger, snapshot).unwrap(),
+            _ => snapshot,
+        };
+        let (now, max_age) = (Timestamp::parse(TODAY).unwrap(), Policy::default().accounts.max_age);
+        Given { name: "accounts.json".to_owned(), snapshot, keys: vec![site.public()], max_age, now }
+    }
+}
+
+/// What the observer makes of the files.
+fn login(files: &BTreeMap<RootedPath, Vec<u8>>) -> LoginFacts {
+    let mut root = RootFacts::default();
+    for path in ["/etc/passwd", "/etc/group", "/etc/nsswitch.conf"] {
+        let path = RootedPath::new(path).unwrap();
+        if let Some(text) = files.get(&path) {
+            let mut file = FileFacts::new(FileState::Missing);
+            file.text = Some(text.clone().into());
+            root.files.files.insert(path, file);
+        }
+    }
+    sshproof::observe::login::observe(&root)
+}
+
 /// The day of every case: exemptions of its policy may have ended by then.
 const TODAY: &str = "2026-11-22";
 
@@ -185,7 +297,7 @@ const TODAY: &str = "2026-11-22";
 fn tree(dir: &Path) -> BTreeMap<RootedPath, Vec<u8>> {
     let files = walkdir::WalkDir::new(dir).into_iter().map(Result::unwrap).filter(|entry| entry.file_type().is_file());
     files
-        .filter(|entry| entry.file_name() != "case.toml")
+        .filter(|entry| entry.depth() > 1)
         .map(|entry| {
             let inside = Path::new("/").join(entry.path().strip_prefix(dir).unwrap());
             (RootedPath::new(inside.as_os_str().as_encoded_bytes()).unwrap(), std::fs::read(entry.path()).unwrap())
@@ -223,9 +335,15 @@ pub struct Root {
     missing: Vec<String>,
 }
 
+/// Whether it lies where homes of a directory's accounts lie, which no node looks into.
+fn is_distant(path: &RootedPath) -> bool {
+    path.as_bytes().starts_with(b"/net/")
+}
+
 impl Files for Root {
     fn text(&self, path: &RootedPath) -> Seen<'_> {
         match self.texts.text(path) {
+            Seen::Missing if is_distant(path) => Seen::Unasked,
             Seen::Missing if self.inode(path).is_ok_and(|meta| meta.is_some()) => {
                 Seen::Opaque("its content is no part of the case".to_owned())
             }
@@ -234,6 +352,9 @@ impl Files for Root {
     }
 
     fn inode(&self, path: &RootedPath) -> Result<Option<Meta>, String> {
+        if is_distant(path) {
+            return Err("nobody has looked".to_owned());
+        }
         const MODULES: &str = "/usr/lib/x86_64-linux-gnu/security";
         let text = path.to_string();
         let name = String::from_utf8_lossy(path.file_name()).into_owned();

@@ -16,6 +16,10 @@ pub enum Distribution {
     Upstream,
     /// Debian and its descendants: `DebianBanner`; up to 10.3 GSSAPI key exchange and Kerberos compiled in.
     Debian,
+    /// HPN-SSH: `OpenSSH_10.0p1_hpn18.7.0` (`SSH_HPN` of its version.h).
+    Hpn,
+    /// GSI-OpenSSH, which takes proxy certificates of a grid: `OpenSSH_8.0p1c-GSI GSI KRB5` (`GSI_PORTABLE` of its version.h).
+    Gsi,
 }
 
 /// The version and distribution whose reading of sshd_config is followed.
@@ -72,7 +76,11 @@ impl Dialect {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let (minor, patch) = rest.split_at_checked(digits)?;
         let version = Version(major.parse().ok()?, minor.parse().ok()?);
-        let distribution = if patch.contains("Debian-") || patch.contains("Ubuntu-") || patch.contains("Raspbian-") {
+        let distribution = if patch.contains("GSI") {
+            Distribution::Gsi
+        } else if patch.contains("hpn") {
+            Distribution::Hpn
+        } else if patch.contains("Debian-") || patch.contains("Ubuntu-") || patch.contains("Raspbian-") {
             Distribution::Debian
         } else {
             Distribution::Upstream
@@ -117,6 +125,13 @@ impl Dialect {
         self.distribution != Distribution::Debian || !self.at_least(10, 4)
     }
 
+    /// Whether its PAM service is named after the program where its package brings a file of that name (`gsisshd`), and not
+    /// `sshd` as upstream's since 9.8.
+    #[must_use]
+    pub fn may_name_service(self) -> bool {
+        matches!(self.distribution, Distribution::Hpn | Distribution::Gsi)
+    }
+
     /// Whether the release is `version` or later.
     #[must_use]
     pub fn at_least(self, major: u8, minor: u8) -> bool {
@@ -136,6 +151,8 @@ impl fmt::Display for Dialect {
         match self.distribution {
             Distribution::Upstream => Ok(()),
             Distribution::Debian => f.write_str(" (Debian)"),
+            Distribution::Hpn => f.write_str(" (HPN-SSH)"),
+            Distribution::Gsi => f.write_str(" (GSI-OpenSSH)"),
         }
     }
 }
@@ -152,6 +169,10 @@ mod tests {
     fn banners() {
         check("OpenSSH_9.2p1 Debian-2+deb12u10", "OpenSSH 9.2 (Debian)");
         check("OpenSSH_8.7p1", "OpenSSH 8.7");
+        check("OpenSSH_10.0p1_hpn18.7.0", "OpenSSH 10.0 (HPN-SSH)");
+        check("OpenSSH_8.8p1-hpn16v1", "OpenSSH 8.8 (HPN-SSH)");
+        check("OpenSSH_8.0p1c-GSI GSI KRB5", "OpenSSH 8.0 (GSI-OpenSSH)");
+        assert!(!Dialect::from_banner("OpenSSH_10.0p1_hpn18.7.0").is_some_and(Dialect::is_compared));
         check("OpenSSH_10.0p2 Ubuntu-1", "OpenSSH 10.0 (Debian)");
         assert_eq!(Dialect::from_banner("dropbear_2022.83"), None);
         assert!(Dialect::from_banner("OpenSSH_10.6p1 Debian-1").is_some_and(Dialect::is_compared));

@@ -144,6 +144,8 @@ impl Keyword {
             // Before 8.7 it was its own option; `ChallengeResponseAuthentication yes` switched it on.
             "kbdinteractiveauthentication" if !dialect.at_least(8, 7) => "no",
             "pubkeyauthoptions" if dialect.at_least(10, 6) => "none max-pk-ok:6",
+            // GSI-OpenSSH is there for it.
+            "gssapiauthentication" if dialect.distribution == Distribution::Gsi => "yes",
             "sshdsessionpath" if dialect.distribution == Debian => "/usr/lib/openssh/sshd-session",
             "sshdauthpath" if dialect.distribution == Debian => "/usr/lib/openssh/sshd-auth",
             _ => self.default,
@@ -400,11 +402,39 @@ static PATCHED_IN: &[Keyword] = &[
     of("requiredrsasize", Match, Ignored, "").since(8, 7),
 ];
 
-/// The keyword of a distributor's, where the sshd may be one of theirs.
+/// What HPN-SSH adds (servconf.c of 18.7; `HPNBufferSize` of earlier ones): buffers, threads, no cipher after the login. None of it
+/// decides who may log in.
+static HPN: &[Keyword] = &[
+    of("hpndisabled", Match, Ignored, ""),
+    of("hpnbuffersize", Match, Ignored, ""),
+    of("tcprcvbufpoll", Match, Ignored, ""),
+    of("noneenabled", Match, Ignored, ""),
+    of("nonemacenabled", Match, Ignored, ""),
+    of("disablemtaes", Match, Ignored, ""),
+    of("usemptcp", Global, Ignored, ""),
+];
+
+/// What GSI-OpenSSH adds (the patch of Fedora's gsi-openssh 8.0, servconf.c).
+static GSI: &[Keyword] = &[
+    of("permitpamuserchange", Global, Ignored, ""),
+    of("gssapidelegatecredentials", Match, Ignored, ""),
+    of("gssapicredentialspath", Global, Ignored, ""),
+    of("gsiallowlimitedproxy", Global, Ignored, ""),
+    of("disableusagestats", Global, Ignored, ""),
+    of("usagestatstargets", Global, Ignored, ""),
+];
+
+/// The keyword of a distributor's or of a variant, where the sshd may be one of theirs. What the keywords do is left out.
 fn patched_in(name: &str, dialect: Dialect) -> Option<(&'static Keyword, Scope)> {
-    let unmarked = dialect.distribution == Distribution::Upstream;
-    let mut known = PATCHED_IN.iter().filter(|keyword| keyword.since <= dialect.version);
-    known.find(|keyword| unmarked && keyword.name == name).map(|keyword| (keyword, keyword.scope))
+    let tables: &[&'static [Keyword]] = match dialect.distribution {
+        Distribution::Debian => &[],
+        Distribution::Upstream => &[PATCHED_IN],
+        Distribution::Hpn => &[HPN, PATCHED_IN],
+        // Builds of it have had HPN-SSH's patches too.
+        Distribution::Gsi => &[GSI, HPN, PATCHED_IN],
+    };
+    let mut known = tables.iter().copied().flatten().filter(|keyword| keyword.since <= dialect.version);
+    known.find(|keyword| keyword.name == name).map(|keyword| (keyword, keyword.scope))
 }
 
 /// Other names: alias, the keyword it stands for, and the scope it has under that name.
@@ -440,6 +470,17 @@ mod tests {
         check("DebianBanner", new, None);
         check("GSSAPIKexAlgorithms", new, Some(("gssapikexalgorithms", Global)));
         check("KerberosUseKuserok", Dialect::DEBIAN_12, None);
+        let hpn = Dialect::new(Version(10, 0), Distribution::Hpn);
+        let gsi = Dialect::new(Version(8, 0), Distribution::Gsi);
+        check("DisableMTAES", hpn, Some(("disablemtaes", Match)));
+        check("UseMPTCP", hpn, Some(("usemptcp", Global)));
+        check("GSIAllowLimitedProxy", hpn, None);
+        check("GSIAllowLimitedProxy", gsi, Some(("gsiallowlimitedproxy", Global)));
+        check("PermitPAMUserChange", gsi, Some(("permitpamuserchange", Global)));
+        check("NoneEnabled", gsi, Some(("noneenabled", Match)));
+        check("NoneEnabled", new, None);
+        check("PermitPAMUserChange", Dialect::DEBIAN_12, None);
+        assert_eq!(Keyword::known("gssapiauthentication", gsi).map(|keyword| keyword.default_in(gsi)), Some("yes"));
         check("RefuseConnection", new, Some(("refuseconnection", Match)));
         check("RefuseConnection", Dialect::DEBIAN_12, None);
         check("RequiredRSASize", old, None);

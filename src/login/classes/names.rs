@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use crate::formats::sshd_config::pattern;
+
 /// One combination: for each pattern whether it matches, and a shortest name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Combination {
@@ -63,6 +65,69 @@ fn search(patterns: &[&[u8]], max_cells: usize) -> Option<Vec<Combination>> {
     Some(found.into_iter().map(|(signs, witness)| Combination { signs, witness }).collect())
 }
 
+/// Spellings of `name` in small and capital letters, one for each combination of `patterns` that some spelling satisfies; the
+/// name itself is among them if it is the only one of its combination. `None` as for [`combinations`].
+///
+/// Letters are those of ASCII and the two others that become one of them in small letters (Unicode, CaseFolding.txt: U+017F
+/// and U+212A).
+#[must_use]
+pub fn spellings(name: &[u8], patterns: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
+    // No spelling matches a pattern that the name does not match in small letters.
+    let small = name.to_ascii_lowercase();
+    let longer = small.iter().any(|byte| matches!(byte, b's' | b'k'));
+    let near = |glob: &&Vec<u8>| {
+        glob.len() > MAX_PATTERN
+            || !glob.is_ascii()
+            || longer && glob.contains(&b'?')
+            || pattern::matches(&small, &glob.to_ascii_lowercase())
+    };
+    let patterns: Vec<&[u8]> = patterns.iter().filter(near).map(Vec::as_slice).collect();
+    if patterns.iter().any(|glob| glob.len() > MAX_PATTERN) {
+        return None;
+    }
+    let start: Vec<u64> = patterns.iter().map(|pattern| closed(pattern, 1)).collect();
+    let mut states: BTreeMap<Vec<u64>, Vec<u8>> = BTreeMap::from([(start, Vec::new())]);
+    for byte in name {
+        let mut next = BTreeMap::new();
+        for (state, word) in &states {
+            for letter in letters(*byte) {
+                let reached: Vec<u64> = state
+                    .iter()
+                    .zip(&patterns)
+                    .map(|(state, pattern)| letter.iter().fold(*state, |state, byte| step(pattern, state, *byte)))
+                    .collect();
+                next.entry(reached).or_insert_with(|| [word.as_slice(), &letter].concat());
+            }
+        }
+        if next.len() > MAX_SPELLINGS {
+            return None;
+        }
+        states = next;
+    }
+    let signs = |state: &[u64]| -> Vec<bool> {
+        state.iter().zip(&patterns).map(|(state, pattern)| state >> pattern.len() & 1 == 1).collect()
+    };
+    let found: BTreeMap<Vec<bool>, Vec<u8>> = states.into_iter().map(|(state, word)| (signs(&state), word)).collect();
+    Some(found.into_values().collect())
+}
+
+/// More joint states than this are not followed for one name.
+const MAX_SPELLINGS: usize = 512;
+
+/// The ways to spell a letter, its own first.
+fn letters(byte: u8) -> Vec<Vec<u8>> {
+    let mut letters = vec![vec![byte]];
+    if byte.is_ascii_alphabetic() {
+        letters.push(vec![byte ^ 0x20]);
+    }
+    match byte.to_ascii_lowercase() {
+        b's' => letters.push("\u{17f}".into()),
+        b'k' => letters.push("\u{212a}".into()),
+        _ => {}
+    }
+    letters
+}
+
 /// Positions reachable from the set `state` after `byte`.
 #[must_use]
 pub fn step(pattern: &[u8], state: u64, byte: u8) -> u64 {
@@ -105,7 +170,6 @@ fn alphabet(patterns: &[&[u8]]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::sshd_config::pattern;
 
     fn check(patterns: &[&str], expected: &[&str]) {
         let patterns: Vec<&[u8]> = patterns.iter().map(|pattern| pattern.as_bytes()).collect();
@@ -131,6 +195,26 @@ mod tests {
         check(&["a*", "*b"], &["-- z", "-+ b", "+- a", "++ ab"]);
         check(&["svc-*", "svc-web"], &["-- z", "+- svc-", "++ svc-web"]);
         check(&["?", "??"], &["-- zzz", "-+ zz", "+- z"]);
+    }
+
+    #[test]
+    fn a_name_is_spelt_in_every_way_that_tells() {
+        let check = |name: &str, patterns: &[&str], expected: usize| {
+            let globs: Vec<Vec<u8>> = patterns.iter().map(|glob| glob.as_bytes().to_vec()).collect();
+            let found = spellings(name.as_bytes(), &globs).unwrap();
+            let signs: BTreeSet<Vec<bool>> =
+                found.iter().map(|word| globs.iter().map(|glob| pattern::matches(word, glob)).collect()).collect();
+            assert_eq!((found.len(), signs.len()), (expected, expected), "{name} {patterns:?} {found:?}");
+            let same = |word: &String| word.to_lowercase().replace('\u{17f}', "s") == name.to_lowercase();
+            assert!(found.iter().all(|word| same(&String::from_utf8(word.clone()).unwrap())), "{found:?}");
+        };
+        check("alice", &[], 1);
+        check("alice", &["bob", "*"], 1);
+        check("alice", &["alice"], 2);
+        check("Alice", &["alice", "A*", "*E"], 5);
+        check("x-1", &["x-?"], 2);
+        check("kim", &["?im", "K*,k*", "???im"], 3);
+        assert_eq!(spellings(b"alice", &[vec![b'*'; 64]]), None);
     }
 
     #[test]

@@ -72,6 +72,13 @@ impl AccessTable {
         if self.group_names { named.or(account.in_group(token)) } else { named }
     }
 
+    /// Every name of an account or a group that it tells from others, without the brackets of groups.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        let words = self.rules.iter().flat_map(|rule| &rule.users).map(Vec::as_slice);
+        let words = words.filter(|word| !word.eq_ignore_ascii_case(b"ALL") && !word.eq_ignore_ascii_case(b"EXCEPT"));
+        words.map(|word| word.strip_prefix(b"(").and_then(|rest| rest.strip_suffix(b")")).unwrap_or(word))
+    }
+
     /// First and last address of every network that it tells apart.
     pub fn networks(&self) -> impl Iterator<Item = (IpAddr, IpAddr)> {
         self.rules.iter().flat_map(|rule| &rule.origins).filter_map(|token| network(token))

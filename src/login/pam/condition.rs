@@ -185,6 +185,32 @@ impl Condition {
         }
     }
 
+    /// Whether the answer may depend on how the client typed the account's name (`PAM_USER`).
+    #[must_use]
+    pub fn asks_for_name(&self) -> bool {
+        match &self.test {
+            Test::SucceedIf(comparisons) => comparisons.asks_for_name(),
+            Test::Access(table) => table.names().next().is_some(),
+            Test::ListFile(list) => list.asks_for_name(),
+            Test::EnrolmentFile(templates) => {
+                let has = |template: &Vec<u8>, part: &[u8]| template.windows(part.len()).any(|window| window == part);
+                templates.iter().any(|template| has(template, b"%u") || has(template, b"${USER}"))
+            }
+            _ => false,
+        }
+    }
+
+    /// The names of groups that it asks for, among them perhaps some of accounts.
+    #[must_use]
+    pub fn group_names(&self) -> Vec<&[u8]> {
+        match &self.test {
+            Test::SucceedIf(comparisons) => comparisons.group_names().collect(),
+            Test::Access(table) => table.names().collect(),
+            Test::ListFile(list) => list.group_names().collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// What `connection` answers.
     #[must_use]
     pub fn answer(&self, connection: &Connection<'_>, files: &dyn Files) -> Answer {

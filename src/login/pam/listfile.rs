@@ -55,6 +55,18 @@ impl ListFile {
         Some(Self { item, allow, lines })
     }
 
+    /// Whether it is a list of accounts.
+    #[must_use]
+    pub fn asks_for_name(&self) -> bool {
+        self.item == Item::User
+    }
+
+    /// The groups listed.
+    pub fn group_names(&self) -> impl Iterator<Item = &[u8]> {
+        let lines = self.lines.iter().flatten().map(Vec::as_slice);
+        lines.filter(|_| self.item == Item::Group)
+    }
+
     /// Whether the connection passes.
     #[must_use]
     pub fn answer(&self, connection: &Connection<'_>) -> Answer {

@@ -82,6 +82,19 @@ impl SucceedIf {
         self.0.iter().any(|comparison| matches!(comparison.left, Left::Rhost | Left::Other))
     }
 
+    /// Whether it may depend on how the name was typed.
+    #[must_use]
+    pub fn asks_for_name(&self) -> bool {
+        let named = |one: &Comparison| one.left == Left::User && !matches!(one.operator, Operator::Group { .. });
+        self.0.iter().any(named)
+    }
+
+    /// The names of groups that it asks for.
+    pub fn group_names(&self) -> impl Iterator<Item = &[u8]> {
+        let of_groups = self.0.iter().filter(|one| matches!(one.operator, Operator::Group { .. }));
+        of_groups.flat_map(|one| one.right.split(|byte| *byte == b':'))
+    }
+
     /// Whether all of them hold.
     #[must_use]
     pub fn answer(&self, connection: &Connection<'_>) -> Answer {
