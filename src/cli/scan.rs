@@ -80,6 +80,7 @@ fn request(args: &ScanArgs) -> anyhow::Result<Request> {
         deep: args.deep,
         deadline: args.max_runtime.and_then(|time| Instant::now().checked_add(time)),
         keyrings: args.keyring.iter().map(keyring).collect::<anyhow::Result<_>>()?,
+        state: args.spooling.state(),
     })
 }
 

@@ -119,45 +119,12 @@ impl Host {
     }
 
     fn rpm(&self) -> Command {
-        let mut rpm = Command::new("rpm");
-        rpm.arg("--root").arg(&self.root).args(["--dbpath", "/var/lib/rpm", "--define", "_db_backend sqlite"]);
-        rpm
+        rpm(&self.root)
     }
 
     /// A package of everything beneath `files`, signed.
     fn package(&self, name: &str, files: &Path, signer: &Key, algorithm: u32) -> PathBuf {
-        let mut list = String::new();
-        for entry in walkdir::WalkDir::new(files).sort_by_file_name() {
-            let entry = entry.unwrap();
-            let path = Path::new("/").join(entry.path().strip_prefix(files).unwrap());
-            if entry.file_type().is_file() {
-                let config = if path.starts_with("/etc") { "%config(noreplace) " } else { "" };
-                list.push_str(&format!("{config}%attr(-,root,root) {}\n", path.display()));
-            }
-        }
-        let spec = format!(
-            "Name: {name}\nVersion: 9.2p1\nRelease: 1\nSummary: A test\nLicense: MIT\nBuildArch: noarch\nAutoReqProv: no\n\
-             %description\nA test.\n%install\nmkdir -p %{{buildroot}}\ncp -a {}/. %{{buildroot}}\n%files\n{list}",
-            files.display()
-        );
-        let spec_path = self.dir.path().join(format!("{name}.spec"));
-        write(&spec_path, &spec);
-        let top = self.dir.path().join("build");
-        run(Command::new("rpmbuild")
-            .args(["-bb", "--define", &format!("_topdir {}", top.display())])
-            .args(["--define", "_build_id_links none", "--define", "__os_install_post %{nil}"])
-            .args(["--define", "_binaries_in_noarch_packages_terminate_build 0", "--define", "debug_package %{nil}"])
-            // Little compression: the test waits for it.
-            .args([
-                "--define",
-                "_binary_payload w1.gzdio",
-                "--define",
-                &format!("_binary_filedigest_algorithm {algorithm}"),
-            ])
-            .arg(&spec_path));
-        let package = top.join(format!("RPMS/noarch/{name}-9.2p1-1.noarch.rpm"));
-        signer.sign(&package);
-        package
+        package(self.dir.path(), [name, "1"], files, signer, algorithm)
     }
 
     /// Changes one byte of code; the SHA-256 of what is there then, in hexadecimal.
@@ -246,24 +213,77 @@ impl Host {
     }
 
     fn scan_as(&self, keys: &[(&Key, bool)], keyrings: Vec<(String, Vec<u8>)>) -> Report {
-        let request = Request { root: self.root.clone(), scan_all: false, deep: false, deadline: None, keyrings };
-        let pin = |(key, base): &(&Key, bool)| VendorKey {
-            distro: "testos".to_owned(),
-            fingerprint: key.fingerprint.clone(),
-            algorithm: "rsa2048".to_owned(),
-            created: Timestamp(0),
-            expires: None,
-            user_id: "Test".to_owned(),
-            file: "made by the test".to_owned(),
-            signing_subkeys: Vec::new(),
-            base: *base,
-            revoked: None,
-        };
-        let keys = VendorKeys { keys: keys.iter().map(pin).collect(), ..VendorKeys::embedded() };
-        let knowledge = Knowledge::embedded().with_vendor_keys(keys);
+        let request =
+            Request { root: self.root.clone(), scan_all: false, deep: false, deadline: None, keyrings, state: None };
+        let pins = keys.iter().map(|(key, base)| pin("testos", &key.fingerprint, *base)).collect();
+        let knowledge = knowing(pins);
         let wanted = [Check::Provenance].into();
         scan::scan(&request, &wanted, &knowledge, &Policy::default(), &mut |_| {}).unwrap().1
     }
+}
+
+/// A key pinned for this distribution, for its base or not.
+pub fn pin(distro: &str, fingerprint: &str, base: bool) -> VendorKey {
+    VendorKey {
+        distro: distro.to_owned(),
+        fingerprint: fingerprint.to_owned(),
+        algorithm: "rsa2048".to_owned(),
+        created: Timestamp(0),
+        expires: None,
+        user_id: "Test".to_owned(),
+        file: "made by the test".to_owned(),
+        signing_subkeys: Vec::new(),
+        base,
+        revoked: None,
+    }
+}
+
+/// The program's own knowledge with these keys pinned and no other.
+pub fn knowing(keys: Vec<VendorKey>) -> Knowledge {
+    Knowledge::embedded().with_vendor_keys(VendorKeys { keys, ..VendorKeys::embedded() })
+}
+
+/// rpm for this root.
+pub fn rpm(root: &Path) -> Command {
+    let mut rpm = Command::new("rpm");
+    rpm.arg("--root").arg(root).args(["--dbpath", "/var/lib/rpm", "--define", "_db_backend sqlite"]);
+    rpm
+}
+
+/// A package of this name and release of everything beneath `files`, built in `dir` and signed.
+pub fn package(dir: &Path, [name, release]: [&str; 2], files: &Path, signer: &Key, algorithm: u32) -> PathBuf {
+    let mut list = String::new();
+    for entry in walkdir::WalkDir::new(files).sort_by_file_name() {
+        let entry = entry.unwrap();
+        let path = Path::new("/").join(entry.path().strip_prefix(files).unwrap());
+        if entry.file_type().is_file() {
+            let config = if path.starts_with("/etc") { "%config(noreplace) " } else { "" };
+            list.push_str(&format!("{config}%attr(-,root,root) {}\n", path.display()));
+        }
+    }
+    let spec = format!(
+        "Name: {name}\nVersion: 9.2p1\nRelease: {release}\nSummary: A test\nLicense: MIT\nBuildArch: noarch\nAutoReqProv: no\n\
+         %description\nA test.\n%install\nmkdir -p %{{buildroot}}\ncp -a {}/. %{{buildroot}}\n%files\n{list}",
+        files.display()
+    );
+    let spec_path = dir.join(format!("{name}.spec"));
+    write(&spec_path, &spec);
+    let top = dir.join("build");
+    run(Command::new("rpmbuild")
+        .args(["-bb", "--define", &format!("_topdir {}", top.display())])
+        .args(["--define", "_build_id_links none", "--define", "__os_install_post %{nil}"])
+        .args(["--define", "_binaries_in_noarch_packages_terminate_build 0", "--define", "debug_package %{nil}"])
+        // Little compression: the test waits for it.
+        .args([
+            "--define",
+            "_binary_payload w1.gzdio",
+            "--define",
+            &format!("_binary_filedigest_algorithm {algorithm}"),
+        ])
+        .arg(&spec_path));
+    let package = top.join(format!("RPMS/noarch/{name}-9.2p1-{release}.noarch.rpm"));
+    signer.sign(&package);
+    package
 }
 
 /// A header taken apart: entries and data of the region as they are, dribbles each by itself.
@@ -355,7 +375,7 @@ fn write(path: &Path, content: &str) {
     std::fs::write(path, content).unwrap();
 }
 
-fn run(command: &mut Command) -> Vec<u8> {
+pub fn run(command: &mut Command) -> Vec<u8> {
     let output = command.output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {errors}");
