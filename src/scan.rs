@@ -94,7 +94,7 @@ fn ask(check: Check, facts: &Facts, proofs: &[Proved<'_>], knowledge: &Knowledge
     let mut result = match check {
         Check::Provenance => checks::provenance::check(facts, knowledge, policy),
         Check::Anomaly => checks::anomaly::check(facts, knowledge),
-        Check::Live => checks::live::check(facts),
+        Check::Live => checks::live::check(facts, knowledge, policy),
         Check::Backdoor => checks::backdoor::check(facts, knowledge, policy),
         Check::Hygiene => checks::hygiene::check(facts, knowledge, policy),
         Check::Login => checks::login::check(proofs),

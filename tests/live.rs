@@ -104,6 +104,17 @@ fn a_changed_block() {
     let facts: serde_json::Value = serde_json::from_str(&host.root().read("/run/facts.json")).unwrap();
     let same = facts["roots"][0]["medium"]["same"].as_u64();
     assert!(same > Some(20), "{}", facts["roots"][0]["medium"]);
+    // What remembers compares once, and tells so.
+    let kept = ["--spool", "/run/spool", "--state", "/run/state", "--facts-out", "/run/facts.json"];
+    for (key, other) in [("same", "earlier"), ("earlier", "same")] {
+        let scan = host.scan(&kept);
+        assert_eq!((scan.code, scan.verdict("live")), (0, "pass"), "{}", scan.troubles());
+        let facts: serde_json::Value = serde_json::from_str(&host.root().read("/run/facts.json")).unwrap();
+        let medium = &facts["roots"][0]["medium"];
+        assert_eq!((medium[key].as_u64(), medium[other].as_u64().unwrap_or(0)), (same, 0), "{medium}");
+        let told = scan.result("live")["gaps"].to_string().contains("by an earlier scan of this boot");
+        assert_eq!(told, key == "earlier");
+    }
     // Another name for the same file, since the host has covered the directory.
     let image = host.root().path().join("srv/programs.img");
     let bytes = std::fs::read(&image).unwrap();
@@ -115,7 +126,13 @@ fn a_changed_block() {
     let scan = host.scan(&["--deep"]);
     assert_eq!(scan.accused("live"), ["live/cache-differs-from-medium /usr/sbin/sshd"], "{}", scan.troubles());
     assert_eq!(scan.verdict("provenance"), "pass", "{}", scan.troubles());
-    // What is executed is what the package delivered: that is all that a scan without `--deep` asks.
+    // The next boot forgets what was compared in this one.
+    let state = host.root().read("/run/state/compared.json");
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    host.root().write("/run/state/compared.json", state.replace(boot.trim(), "another"));
+    let scan = host.scan(&kept);
+    assert_eq!(scan.accused("live"), ["live/cache-differs-from-medium /usr/sbin/sshd"], "{}", scan.troubles());
+    // What is executed is what the package delivered: that is all that a scan without either asks.
     let shallow = host.scan(&[]);
     assert_eq!(shallow.verdict("live"), "pass", "{}", shallow.troubles());
     assert!(shallow.report["not_covered"].to_string().contains("medium behind the page cache"));

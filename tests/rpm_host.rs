@@ -27,7 +27,11 @@ use sshproof::formats::rpm::tag;
 use sshproof::formats::rpm::version::Evr;
 use sshproof::model::report::{LinkKind, Report, Trust};
 use sshproof::model::{Check, Severity, Subject, Verdict};
+use sshproof::observe::Request;
+use sshproof::own::state::State;
+use sshproof::policy::Policy;
 use sshproof::render::{Format, Style, render};
+use sshproof::scan;
 
 const PARTS: &[Part] = &[
     Part::Root,
@@ -40,7 +44,17 @@ const PARTS: &[Part] = &[
     Part::File("/usr/sbin/sshd"),
 ];
 
+const LIVE: &[Part] = &[Part::Packages, Part::Namespaces];
+
+/// As the first argument: scan the host that we are in, as [`scan_inside`] says.
+const INSIDE: &str = "scan-inside";
+
 fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some(INSIDE) {
+        scan_inside(&arguments.next().unwrap());
+        return ExitCode::SUCCESS;
+    }
     mimic::run(vec![
         trial("clean_is_vendor_signed", PARTS, clean),
         trial("without_the_key_nothing_is_proved", PARTS, key_missing),
@@ -57,6 +71,7 @@ fn main() -> ExitCode {
         trial("versions_are_ordered_as_rpm_orders_them", PARTS, versions),
         trial("databases_of_the_other_forms", PARTS, other_forms),
         trial("verdicts_are_those_of_rpm_verify", PARTS, as_rpm_verify),
+        trial("an_upgrade_is_told_from_a_file_that_nobody_signed", &[PARTS, LIVE].concat(), upgraded),
     ])
 }
 
@@ -474,4 +489,85 @@ fn expect(report: &Report, expected: &[(&str, &str)]) {
         expected.iter().map(|(subject, code)| ((*subject).to_owned(), (*code).to_owned())).collect();
     assert_eq!(findings(report), expected);
     assert_eq!(verdict(report), Verdict::Fail);
+}
+
+/// Where the state lies within the host.
+const STATE: &str = "/var/lib/sshproof";
+
+/// A running server whose package is upgraded, and one that was started from a file that nobody signed and that was put back.
+fn upgraded() {
+    let key = Key::vendor();
+    let root = common::login::two_factor();
+    root.write("/etc/pki/rpm-gpg/RPM-GPG-KEY", &key.public);
+    let dir = tempfile::tempdir().unwrap();
+    let sshd = std::fs::read(root.join("/usr/sbin/sshd")).unwrap();
+    // What follows the last section is nothing to the loader.
+    let grown = |by: &[u8]| [sshd.as_slice(), by].concat();
+    let package = |release: &'static str, content: &[u8]| {
+        let files = dir.path().join(release);
+        std::fs::create_dir_all(files.join("usr/sbin")).unwrap();
+        std::fs::write(files.join("usr/sbin/sshd"), content).unwrap();
+        std::fs::set_permissions(files.join("usr/sbin/sshd"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        // SHA-512: the digest that is at hand is another one.
+        let build = rpm_host::Build { release, algorithm: 10, ..rpm_host::Build::of("openssh-server") };
+        rpm_host::package(dir.path(), &build, &files, &key)
+    };
+    let [first, second] = [package("1", &sshd), package("2", &grown(b"2"))];
+    let install = |how: &str, package: &std::path::Path, root: &std::path::Path| {
+        rpm_host::run(rpm_host::rpm(root).args([how, "--nodeps", "--noscripts", "--force"]).arg(package));
+    };
+    install("-i", &first, root.path());
+    let host = common::namespace::Host::boot_with(root, &std::env::current_exe().unwrap());
+    let scan = || -> Vec<(String, String, String)> {
+        let report = host.must(&[common::namespace::SSHPROOF, INSIDE, &key.fingerprint]);
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        let live = report["results"].as_array().unwrap().iter().find(|result| result["check"] == "live").unwrap();
+        let gaps = live["gaps"].as_array().unwrap();
+        assert!(gaps.iter().all(|gap| gap["mandatory"] == false), "{gaps:?}");
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let findings = live["findings"].as_array().unwrap().iter();
+        findings.map(|found| (text(&found["code"]), text(&found["severity"]), text(&found["message"]))).collect()
+    };
+    assert_eq!(scan(), []);
+    // The kernel's clock and ours may differ by a second.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    host.start_sshd(22, &[], &["/usr/sbin/sshd"]);
+    install("-U", &second, host.root().path());
+    let [(code, severity, message)] = scan().try_into().unwrap();
+    assert_eq!((code.as_str(), severity.as_str()), ("live/restart-needed", "informational"), "{message}");
+    for version in ["openssh-server 9.2p1-1, signed by", "installed is openssh-server 9.2p1-2"] {
+        assert!(message.contains(version), "{message}");
+    }
+    let put = |content: &[u8]| {
+        host.root().write("/usr/sbin/sshd.new", content);
+        host.root().chmod("/usr/sbin/sshd.new", 0o755);
+        std::fs::rename(host.root().join("/usr/sbin/sshd.new"), host.root().join("/usr/sbin/sshd")).unwrap();
+    };
+    put(&grown(b"3"));
+    let pid = host.start_sshd(2222, &[], &["/usr/sbin/sshd", "-p", "2222", "-o", "PidFile=none"]);
+    put(&grown(b"2"));
+    let mut findings = scan();
+    findings.sort();
+    let codes: Vec<(&str, &str)> =
+        findings.iter().map(|(code, severity, _)| (code.as_str(), severity.as_str())).collect();
+    assert_eq!(codes, [("live/restart-needed", "informational"), ("live/unsigned-code", "critical")], "{findings:?}");
+    assert!(findings[1].2.contains(&format!("process {pid} of")), "{findings:?}");
+}
+
+/// Scans the host that we are in with this key pinned, as with `--spool`, and prints the report as JSON.
+fn scan_inside(fingerprint: &str) {
+    let request = Request {
+        root: "/".into(),
+        scan_all: false,
+        deep: false,
+        deadline: None,
+        keyrings: Vec::new(),
+        state: Some(STATE.into()),
+    };
+    let knowledge = rpm_host::knowing(vec![rpm_host::pin("debian", fingerprint, true)]);
+    let (facts, report) =
+        scan::scan(&request, &[Check::Live].into(), &knowledge, &Policy::default(), None, &mut |_| {}).unwrap();
+    let state = State::open(STATE.as_ref()).unwrap();
+    state.keep_evidence(&facts.remember.evidence, facts.observed_at).unwrap();
+    println!("{}", serde_json::to_string(&report).unwrap());
 }

@@ -43,17 +43,11 @@ impl<'a> Standings<'a> {
         let is_sealed = root.packages.packages.values().any(|package| package.seal.is_some());
         let release = Release::of(&root.os_release).filter(|_| is_sealed);
         let pins = || Pins { vendor: knowledge.vendor_keys(), site: knowledge.site_keys() };
-        let standing = |package: &Package| {
-            let Some(Seal { signatures, .. }) = &package.seal else { return Standing::Unsealed };
-            let question = Question { package: &package.name, release: release.as_ref(), at };
-            match vouches(signatures, &pins(), &question) {
-                Ok(voucher) => Standing::Vouched(Box::new(voucher)),
-                Err(doubt) => Standing::Doubted(doubt),
-            }
-        };
         let packages = root.packages.packages.iter();
         Self {
-            packages: packages.map(|(key, package)| (key.as_str(), (package.system, standing(package)))).collect(),
+            packages: packages
+                .map(|(key, package)| (key.as_str(), (package.system, of_package(root, knowledge, package, at))))
+                .collect(),
             is_known: release.as_ref().is_some_and(|release| pins().knows(release)),
             is_weak_release: release
                 .as_ref()
@@ -103,6 +97,19 @@ impl<'a> Standings<'a> {
             }
         };
         Link { link: LinkKind::Signature, by, ok }
+    }
+}
+
+/// What stands behind a package that need not be installed on `root`, which was looked at at this moment.
+#[must_use]
+pub fn of_package(root: &RootFacts, knowledge: &Knowledge, package: &Package, at: Timestamp) -> Standing {
+    let Some(Seal { signatures, .. }) = &package.seal else { return Standing::Unsealed };
+    let release = Release::of(&root.os_release);
+    let pins = Pins { vendor: knowledge.vendor_keys(), site: knowledge.site_keys() };
+    let question = Question { package: &package.name, release: release.as_ref(), at };
+    match vouches(signatures, &pins, &question) {
+        Ok(voucher) => Standing::Vouched(Box::new(voucher)),
+        Err(doubt) => Standing::Doubted(doubt),
     }
 }
 

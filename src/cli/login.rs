@@ -167,8 +167,14 @@ fn effective(args: &EffectiveArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn observe(which: &Which) -> anyhow::Result<Facts> {
-    let request =
-        Request { root: which.root.clone(), scan_all: false, deep: false, deadline: None, keyrings: Vec::new() };
+    let request = Request {
+        root: which.root.clone(),
+        scan_all: false,
+        deep: false,
+        deadline: None,
+        keyrings: Vec::new(),
+        state: None,
+    };
     observe::observe(&request, &knowledge::load()?, &mut |_| {}).context("nothing was examined")
 }
 

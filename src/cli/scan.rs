@@ -85,6 +85,7 @@ fn request(args: &ScanArgs, mut keyrings: Keyrings) -> anyhow::Result<Request> {
         deep: args.deep,
         deadline: args.max_runtime.and_then(|time| Instant::now().checked_add(time)),
         keyrings,
+        state: args.spooling.state(),
     })
 }
 

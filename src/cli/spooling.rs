@@ -38,10 +38,15 @@ pub struct SpoolArgs {
 }
 
 impl SpoolArgs {
-    /// Spools the events of `report`, if asked to.
+    /// The state directory, if one is used.
+    pub fn state(&self) -> Option<PathBuf> {
+        self.spool.is_some().then(|| self.state.clone())
+    }
+
+    /// Spools the events of `report` and remembers what later scans need, if asked to.
     ///
     /// # Errors
-    /// If they are not in the spool.
+    /// If they are not in the spool, or the state cannot be written.
     pub fn keep(&self, facts: &Facts, accounts: Option<&Given>, report: &Report) -> anyhow::Result<()> {
         let Some(spool) = &self.spool else { return Ok(()) };
         let kept = keep::keep(report, &self.keeping(spool, facts, accounts)?).context("nothing was spooled")?;
@@ -49,7 +54,13 @@ impl SpoolArgs {
         if kept.lost > 0 {
             warn!("{} events of earlier scans were lost before every sink had taken them", kept.lost);
         }
-        Ok(())
+        self.remember(facts).with_context(|| format!("cannot keep the state in {}", self.state.display()))
+    }
+
+    fn remember(&self, facts: &Facts) -> std::io::Result<()> {
+        let state = own::state::State::open(&self.state)?;
+        state.keep_evidence(&facts.remember.evidence, facts.observed_at)?;
+        state.keep_compared(&facts.remember.medium)
     }
 
     fn keeping<'a>(&'a self, spool: &'a Path, facts: &Facts, accounts: Option<&Given>) -> anyhow::Result<Keeping<'a>> {

@@ -7,6 +7,7 @@
 pub mod binding;
 pub mod directory;
 pub mod file;
+pub mod history;
 pub mod login;
 pub mod medium;
 pub mod package;
@@ -50,6 +51,18 @@ pub struct Facts {
     pub kernel: Option<KernelFacts>,
     /// The examined root, then those of containers and images found within (none yet).
     pub roots: Vec<RootFacts>,
+    /// What the state directory is to keep for later scans. No part of what is judged, and nobody else's.
+    #[serde(skip)]
+    pub remember: Remember,
+}
+
+/// What a later scan needs of this one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remember {
+    /// Signed metadata of the packages that own code of the surface: rpm headers as the database holds them.
+    pub evidence: Vec<Vec<u8>>,
+    /// Files that hold the same on their medium as in the cache, by this scan or an earlier one of this boot.
+    pub medium: Vec<medium::ComparedFile>,
 }
 
 /// What the kernel says about the host as a whole.
@@ -93,9 +106,13 @@ pub struct RootFacts {
     /// Who may have set breakpoints through the kernel; asked for only where some were found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probes: Option<pages::ProbeFacts>,
-    /// What the files that servers execute hold on their medium; absent unless it was asked for (`--deep`).
+    /// What the files that servers execute hold on their medium; absent unless it was asked for (`--deep`), or a state
+    /// directory says which of them were compared in this boot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub medium: Option<medium::MediumFacts>,
+    /// Earlier versions of what processes still execute; absent where none does, or no state directory is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<history::HistoryFacts>,
     /// Accounts, groups and the modules' own configuration.
     pub login: LoginFacts,
     /// What `--scan-all` went through; absent without it.

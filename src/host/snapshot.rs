@@ -65,6 +65,14 @@ impl Snapshot {
         Self::from_fd(root.open_file(path)?, limit)
     }
 
+    /// What is behind a descriptor, without reading it.
+    ///
+    /// # Errors
+    /// [`ReadProblem::Os`] with what fstat(2) says.
+    pub fn meta_of(fd: &OwnedFd) -> Result<Meta, ReadProblem> {
+        Ok(meta(&fstat(fd).map_err(ReadProblem::Os)?))
+    }
+
     /// The same for a descriptor that is open already (`/proc/PID/map_files`).
     ///
     /// # Errors

@@ -27,6 +27,18 @@ pub struct Meta {
     pub ino: u64,
 }
 
+/// A file at one moment: the same inode with the same size and times has the same content, as far as anybody can tell without
+/// reading it. Device, inode, size, time of change of content and of inode.
+pub type Identity = (u64, u64, u64, i64, i64);
+
+impl Meta {
+    /// Which file at which moment.
+    #[must_use]
+    pub const fn identity(&self) -> Identity {
+        (self.dev, self.ino, self.size, self.mtime, self.ctime)
+    }
+}
+
 /// The type of an inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -29,10 +29,11 @@ pub const LIMITS: &[Limit] = &[
         live: true,
     },
     Limit {
-        what: "the medium behind the page cache, without `--deep`",
+        what: "the medium behind the page cache, without `--deep` or `--spool`",
         why: "Files are read as the page cache holds them, which is what servers execute. With `--deep` what they \
          execute is read past it too and compared, where the file system allows it (not in memory, not \
-         compressed).",
+         compressed). With `--spool`, which has a state directory, that is done once in each boot and for each file that \
+         changed since.",
         live: true,
     },
     Limit {

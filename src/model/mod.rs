@@ -22,7 +22,7 @@ pub use digest::{Algorithm, Digest};
 pub use evidence::Evidence;
 pub use finding::{Class, Confidence, Finding, Severity};
 pub use gap::Gap;
-pub use inode::{FileKind, Meta};
+pub use inode::{FileKind, Identity, Meta};
 pub use path::RootedPath;
 pub use subject::Subject;
 pub use time::Timestamp;

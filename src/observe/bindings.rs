@@ -11,7 +11,9 @@ use std::rc::Rc;
 use super::mapped::Mapped;
 use super::vdso::Vdso;
 use crate::facts::binding::{BindingFacts, Redirected};
-use crate::formats::elf::binding::{Compared, Layout, Mismatch, Module, Place, Plan, Tables, compare, plan, scopes};
+use crate::formats::elf::binding::{
+    Compared, Layout, Mismatch, Module, Place, Plan, Tables, code, compare, plan, scopes,
+};
 use crate::formats::proc::linkmap;
 use crate::formats::proc::maps::Map;
 use crate::host::process::{Proc, ProcProblem, Process};
@@ -124,6 +126,9 @@ pub struct Binder {
     results: Results,
     /// The tables that plans and results speak of by their address.
     kept: Vec<Rc<Tables>>,
+    /// Room for the words of all files of a process and for those of one, used again and again.
+    words: Vec<u8>,
+    single: Vec<u8>,
 }
 
 impl Binder {
@@ -185,10 +190,16 @@ impl Binder {
             return Ok(seen);
         }
         let vdso = Vdso::address(situation.maps).zip(vdso.tables(proc));
-        let layout = Layout { biases: &biases, loader, entries: &entries, vdso };
+        let code = code(&modules, &biases);
+        let layout = Layout { biases: &biases, loader, entries: &entries, vdso, code: &code };
         facts.modules = u32::try_from(files.len()).unwrap_or(u32::MAX);
         let place =
             Whereabouts { files: &files, maps: situation.maps, results: &self.results, known: RefCell::default() };
+        let places: Vec<(u64, usize)> = files.iter().flat_map(|file| watched(file)).collect();
+        let mut at_once = match process.read_memory(&places, &mut self.words) {
+            Ok(()) => self.words.as_slice(),
+            Err(_) => &[],
+        };
         for (index, file) in files.iter().enumerate() {
             let Some(tables) = &file.mapped.tables else {
                 let path = text::escape(&file.path);
@@ -196,7 +207,9 @@ impl Binder {
                 continue;
             };
             protected(file, tables, situation.maps, facts);
-            let words = match read(&memory, file.bias, tables) {
+            let own;
+            (own, at_once) = at_once.split_at(size(tables).min(at_once.len()));
+            let words = match read(&memory, file.bias, tables, own, &mut self.single) {
                 Ok(words) => words,
                 Err(ProcProblem::Gone) => return Err(ProcProblem::Gone.into()),
                 Err(problem) => {
@@ -205,7 +218,7 @@ impl Binder {
                     continue;
                 }
             };
-            let compared = compare(&modules, &plan, index, &words, &layout);
+            let compared = compare(&modules, &plan, index, words, &layout);
             results.extend(take(number, file, tables, compared, &files, &place, facts));
         }
         Ok(seen)
@@ -432,14 +445,36 @@ fn fill(memory: &Window, address: u64, buffer: &mut [u8]) -> Result<(), ProcProb
     Ok(())
 }
 
-/// The words of one file that are compared.
-fn read(memory: &Window, bias: u64, tables: &Tables) -> Result<Vec<Vec<u64>>, ProcProblem> {
-    let read = |watched: &crate::formats::elf::binding::tables::Words| {
-        let bytes = memory.read(bias.wrapping_add(watched.address), watched.words.len() * 8)?;
-        let words = bytes.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word));
-        Ok(words.collect())
-    };
-    tables.watched.iter().map(read).collect()
+/// Where the words of a file lie that are compared, and how many bytes each time.
+fn watched(file: &Loaded) -> impl Iterator<Item = (u64, usize)> {
+    let words = file.mapped.tables.iter().flat_map(|tables| &tables.watched);
+    words.map(|words| (file.bias.wrapping_add(words.address), words.words.len() * 8))
+}
+
+/// Bytes of all of them.
+fn size(tables: &Tables) -> usize {
+    tables.watched.iter().map(|words| words.words.len() * 8).sum()
+}
+
+/// The words of one file that are compared: those that were read with all the others, or read now into `bytes`.
+fn read<'b>(
+    memory: &Window,
+    bias: u64,
+    tables: &Tables,
+    at_once: &'b [u8],
+    bytes: &'b mut Vec<u8>,
+) -> Result<&'b [u8], ProcProblem> {
+    if at_once.len() == size(tables) {
+        return Ok(at_once);
+    }
+    bytes.resize(size(tables), 0);
+    let mut rest = bytes.as_mut_slice();
+    for words in &tables.watched {
+        let (part, others) = rest.split_at_mut(words.words.len() * 8);
+        fill(memory, bias.wrapping_add(words.address), part)?;
+        rest = others;
+    }
+    Ok(bytes)
 }
 
 /// What is read-only after relocation must not be writable by now.

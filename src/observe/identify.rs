@@ -1,6 +1,7 @@
 //! Which SSH server a program is, by reading it: a file beneath the root, or what a process really executes.
 
 use std::collections::{BTreeSet, HashMap};
+use std::os::fd::OwnedFd;
 
 use crate::formats::proc::maps::Map;
 use crate::formats::proc::{auxv, maps};
@@ -8,7 +9,7 @@ use crate::formats::program::{self, Program};
 use crate::host::process::{ProcProblem, Process};
 use crate::host::root::Root;
 use crate::host::snapshot::{ReadProblem, Snapshot};
-use crate::model::{Meta, RootedPath, text};
+use crate::model::{Identity, Meta, RootedPath, text};
 
 /// Largest program that is read to tell what it is. Servers are below 2 MiB; the largest daemons of a node, written in Go,
 /// stay below this.
@@ -18,10 +19,10 @@ pub const MAX_MAPS: usize = 16 << 20;
 /// Largest `/proc/PID/auxv`: it has some 25 entries of 16 bytes.
 const MAX_AUXV: usize = 8192;
 
-/// Reads programs, each inode once.
+/// Reads programs, each inode once: two hundred connections are four hundred processes of two programs.
 #[derive(Debug, Default)]
 pub struct Identifier {
-    known: HashMap<(u64, u64), Option<Program>>,
+    known: HashMap<Identity, Option<Program>>,
 }
 
 /// What a process executes.
@@ -64,7 +65,7 @@ impl Identifier {
     /// As [`ReadProblem`] says.
     pub fn file(&mut self, root: &Root, path: &RootedPath) -> Result<Option<Program>, ReadProblem> {
         let meta = root.stat(path)?;
-        if let Some(known) = self.known.get(&(meta.dev, meta.ino)) {
+        if let Some(known) = self.known.get(&meta.identity()) {
             return Ok(known.clone());
         }
         let snapshot = Snapshot::read(root, path, MAX_PROGRAM)?;
@@ -103,15 +104,25 @@ impl Identifier {
                 (process.open("exe")?, name, deleted)
             }
         };
-        let snapshot = Snapshot::from_fd(fd, MAX_PROGRAM)
+        let (meta, program) = self
+            .open(fd)
             .map_err(|problem| Unknown::Because(format!("its program `{}` {problem}", text::escape(&name))))?;
-        let program = self.remember(&snapshot);
-        Ok(Executable { path: name, deleted, meta: snapshot.meta().clone(), program, loaded: loaded(&maps) })
+        Ok(Executable { path: name, deleted, meta, program, loaded: loaded(&maps) })
+    }
+
+    /// What lies behind this descriptor, read unless it was before.
+    fn open(&mut self, fd: OwnedFd) -> Result<(Meta, Option<Program>), ReadProblem> {
+        let meta = Snapshot::meta_of(&fd)?;
+        if let Some(known) = self.known.get(&meta.identity()) {
+            return Ok((meta, known.clone()));
+        }
+        let snapshot = Snapshot::from_fd(fd, MAX_PROGRAM)?;
+        Ok((snapshot.meta().clone(), self.remember(&snapshot)))
     }
 
     fn remember(&mut self, snapshot: &Snapshot) -> Option<Program> {
-        let inode = (snapshot.meta().dev, snapshot.meta().ino);
-        self.known.entry(inode).or_insert_with(|| program::identify(snapshot.bytes())).clone()
+        let known = self.known.entry(snapshot.meta().identity());
+        known.or_insert_with(|| program::identify(snapshot.bytes())).clone()
     }
 }
 

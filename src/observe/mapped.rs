@@ -13,19 +13,12 @@ use crate::host::root::Root;
 use crate::host::snapshot::Snapshot;
 use crate::host::window::Window;
 use crate::knowledge::Knowledge;
-use crate::model::{Algorithm, Digest, Meta, RootedPath};
+use crate::model::{Algorithm, Digest, Identity, Meta, RootedPath};
 
 use super::parse::{self, Keep};
 
 /// Largest mapped file that is read; the largest library that a login ever loads is below 40 MiB.
 const MAX_FILE: u64 = 256 << 20;
-
-/// A file at one moment: same inode, same times, same content.
-type Identity = (u64, u64, u64, i64, i64);
-
-fn identity(meta: &Meta) -> Identity {
-    (meta.dev, meta.ino, meta.size, meta.mtime, meta.ctime)
-}
 
 /// A mapped file.
 #[derive(Clone, Debug)]
@@ -83,11 +76,11 @@ impl<'a> Files<'a> {
                 && file.digest(Algorithm::Sha256).is_some()
             {
                 let mapped = || Mapped::new(MappedContent::SameInode(path.clone()), file.elf.as_deref());
-                known.entry(identity(meta)).or_insert_with(mapped);
+                known.entry(meta.identity()).or_insert_with(mapped);
             }
         }
         for (meta, tables) in tables {
-            if let Some(mapped) = known.get_mut(&identity(&meta)) {
+            if let Some(mapped) = known.get_mut(&meta.identity()) {
                 mapped.tables = Some(tables);
             }
         }
@@ -102,7 +95,7 @@ impl<'a> Files<'a> {
             Err(ProcProblem::Denied) => return self.by_path(map, name),
             Err(problem) => return Mapped::unreadable(problem.to_string()),
         };
-        let identity = identity(&meta);
+        let identity = meta.identity();
         if let Some(mapped) = self.known.get(&identity) {
             if mapped.tables.is_some() || !mapped.dynamic || self.without.contains(&identity) {
                 return mapped.clone();
@@ -124,7 +117,7 @@ impl<'a> Files<'a> {
                 };
                 let mut mapped = Mapped::new(content, parsed.elf.as_deref());
                 mapped.tables = parsed.tables.map(Rc::from);
-                self.known.insert(self::identity(snapshot.meta()), mapped.clone());
+                self.known.insert(snapshot.meta().identity(), mapped.clone());
                 mapped
             }
             Err(problem) => Mapped::unreadable(problem.to_string()),
@@ -136,7 +129,7 @@ impl<'a> Files<'a> {
     fn with_tables(&mut self, process: &Process, map: &Map, identity: Identity) -> Mapped {
         let fd = process.open_mapped(map.start, map.end).ok();
         let snapshot = fd.and_then(|fd| Snapshot::from_fd(fd, MAX_FILE).ok());
-        let same = snapshot.filter(|snapshot| self::identity(snapshot.meta()) == identity);
+        let same = snapshot.filter(|snapshot| snapshot.meta().identity() == identity);
         let tables = same.and_then(|snapshot| parse::tables(snapshot.bytes())).map(Rc::new);
         if tables.is_none() {
             self.without.insert(identity);
@@ -170,7 +163,7 @@ impl<'a> Files<'a> {
     /// Without the capability to open mapped inodes: the file at that path, if `maps` names its device and inode.
     fn by_path(&self, map: &Map, name: &[u8]) -> Mapped {
         let meta = RootedPath::new(name).and_then(|path| self.root.stat(&path).ok());
-        let known = meta.filter(|meta| is_same(map, meta)).and_then(|meta| self.known.get(&identity(&meta)));
+        let known = meta.filter(|meta| is_same(map, meta)).and_then(|meta| self.known.get(&meta.identity()));
         known
             .filter(|mapped| matches!(mapped.content, MappedContent::SameInode(_)))
             .cloned()

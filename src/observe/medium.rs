@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::facts::RootFacts;
-use crate::facts::medium::{Differing, MediumFacts};
+use crate::facts::medium::{ComparedFile, Differing, MediumFacts};
 use crate::facts::process::{MappedContent, Mapping};
 use crate::host::direct;
 use crate::host::process::{Proc, ProcProblem, Process};
@@ -14,10 +14,12 @@ use crate::model::{Algorithm, Digest};
 /// Largest file that is read, as in [`super::mapped`].
 const MAX_FILE: u64 = 256 << 20;
 
-/// Fills `facts.medium`. Reads every file that the processes execute from its medium, each once.
-pub fn observe(proc: &Proc, facts: &mut RootFacts) {
+/// Fills `facts.medium`. Reads every file that the processes execute from its medium, each once, but for those `before`, which
+/// were compared earlier in this boot. Returns all that are known now to be the same.
+pub fn observe(proc: &Proc, before: &BTreeSet<ComparedFile>, facts: &mut RootFacts) -> Vec<ComparedFile> {
     let mut seen: BTreeSet<String> = BTreeSet::new();
     let mut medium = MediumFacts::default();
+    let mut same = Vec::new();
     for known in &facts.processes {
         let Ok(process) = proc.process(known.pid) else { continue };
         for mapping in known.mappings.iter().filter(|mapping| !seen.contains(&key(mapping))).collect::<Vec<_>>() {
@@ -29,16 +31,25 @@ pub fn observe(proc: &Proc, facts: &mut RootFacts) {
                 Some(MappedContent::Unreadable(_)) | None => None,
             };
             let Some(digest) = digest else { continue };
+            let file = process.stat_mapped(mapping.start, mapping.end).map(|meta| (meta.identity(), digest));
+            if let Some(file) = file.as_ref().ok().filter(|file| before.contains(file)) {
+                medium.earlier += 1;
+                same.push(*file);
+                seen.insert(key(mapping));
+                continue;
+            }
+            let known = medium.same;
             match compare(&process, mapping, &digest, &mut medium) {
                 // Another process may have it too.
                 Err(ProcProblem::Gone) => continue,
                 Err(problem) => medium.problems.push(format!("`{}`: {problem}", mapping.path)),
-                Ok(()) => {}
+                Ok(()) => same.extend(file.ok().filter(|_| medium.same > known)),
             }
             seen.insert(key(mapping));
         }
     }
     facts.medium = Some(medium);
+    same
 }
 
 /// The same path may be another file in another process.

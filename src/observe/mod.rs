@@ -3,6 +3,7 @@
 pub mod bindings;
 pub mod directory;
 pub mod files;
+pub mod history;
 pub mod identify;
 pub mod inspect;
 pub mod kernel;
@@ -29,7 +30,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::facts::{self, Facts, KernelFacts, PackageFacts, RootFacts};
+use crate::facts::{self, Facts, KernelFacts, PackageFacts, Remember, RootFacts};
 use crate::formats::os_release;
 use crate::host::process::Proc;
 use crate::host::root::Root;
@@ -56,6 +57,8 @@ pub struct Request {
     pub deadline: Option<Instant>,
     /// Key files of the operator's, name and content, to check signatures against beside those that the root holds.
     pub keyrings: Vec<(String, Vec<u8>)>,
+    /// Our own state directory, where earlier scans left what this one may need; nothing is written there by observing.
+    pub state: Option<PathBuf>,
 }
 
 /// How far it got.
@@ -128,23 +131,28 @@ pub fn observe(
     facts.gaps.extend(wants::gaps(&facts));
 
     progress(Progress::Station("asking the package databases"));
-    let (records, gaps) = packages::observe(&root, &facts.files, &request.keyrings);
-    looker.digest_further(&recorded_digests(&records), &mut facts.files);
-    facts.packages = records;
-    facts.gaps.extend(gaps);
+    let answer = packages::observe(&root, &facts.files, &request.keyrings, request.state.is_some());
+    looker.digest_further(&recorded_digests(&answer.facts), &mut facts.files);
+    facts.packages = answer.facts;
+    facts.gaps.extend(answer.gaps);
+    let mut remember = Remember { evidence: answer.evidence, ..Remember::default() };
 
     if let Some(proc) = &proc {
         progress(Progress::Station("looking at processes"));
         processes::observe(&root, proc, knowledge, looker.take_tables(), request.deep, &mut facts);
         probes::observe(proc, &mut facts);
         rights::observe(proc, &mut facts);
-        if request.deep {
-            medium::observe(proc, &mut facts);
+        history::observe(&root, proc, request, &remember.evidence, &mut facts);
+        // Once in a boot and after each change, where something remembers; else only if asked for.
+        if request.deep || request.state.is_some() {
+            let state = request.state.as_deref().filter(|_| !request.deep);
+            let before = state.map(own::state::compared).unwrap_or_default();
+            remember.medium = medium::observe(proc, &before, &mut facts);
         }
     }
 
     let kernel = live.then(|| kernel::observe(proc.as_ref()));
-    Ok(start.facts(facts, kernel, &looker, knowledge))
+    Ok(Facts { remember, ..start.facts(facts, kernel, &looker, knowledge) })
 }
 
 /// When an observation began; at its end it becomes the facts.
@@ -170,6 +178,7 @@ impl Start {
             usage: own::usage::so_far(looker.bytes_read()),
             kernel,
             roots: vec![root],
+            remember: Remember::default(),
         }
     }
 }

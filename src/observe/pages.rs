@@ -64,7 +64,8 @@ pub fn observe(
             return Ok(facts);
         }
     };
-    let mut observer = Observer { process, files, table, memory: None, deep, page: page_size(), facts };
+    let mut observer =
+        Observer { process, files, table, memory: None, deep, page: page_size(), entries: Vec::new(), facts };
     for region in regions {
         match observer.region(region) {
             Ok(()) => {}
@@ -87,6 +88,8 @@ struct Observer<'a> {
     memory: Option<Window>,
     deep: bool,
     page: u64,
+    /// Room for entries of the page table, used again and again.
+    entries: Vec<u8>,
     facts: PageFacts,
 }
 
@@ -103,9 +106,12 @@ impl Observer<'_> {
         let mut at = start;
         while at < end {
             let count = ((end - at) / self.page).clamp(1, MAX_ENTRIES);
-            let length = usize::try_from(count).unwrap_or(0) * pagemap::ENTRY;
-            let entries = self.table.read(at / self.page * 8, length)?;
-            for entry in pagemap::entries(&entries) {
+            let mut bytes = std::mem::take(&mut self.entries);
+            bytes.resize(usize::try_from(count).unwrap_or(0) * pagemap::ENTRY, 0);
+            if self.table.read_at(at / self.page * 8, &mut bytes)? < bytes.len() {
+                return Err(ProcProblem::Gone);
+            }
+            for entry in pagemap::entries(&bytes) {
                 let private = pagemap::is_private(entry);
                 if private || self.deep {
                     let file = match &file {
@@ -117,6 +123,7 @@ impl Observer<'_> {
                 self.facts.examined += 1;
                 at = at.saturating_add(self.page);
             }
+            self.entries = bytes;
         }
         Ok(())
     }

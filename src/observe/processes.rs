@@ -179,11 +179,12 @@ impl Observer<'_> {
             let mapped = (map.inode != 0).then(|| self.files.look(process, map, &name));
             let in_place = mapped.as_ref().and_then(|mapped| {
                 let first = relocated.insert((map.device, map.inode, mapped.relocates_code));
+                let biases = biases(maps, map, mapped);
                 if first {
-                    let load = |bias| Loaded { path: name.clone(), bias, mapped: mapped.clone() };
-                    loaded.extend(biases(maps, map, mapped).into_iter().map(load));
+                    let load = |bias: &u64| Loaded { path: name.clone(), bias: *bias, mapped: mapped.clone() };
+                    loaded.extend(biases.iter().map(load));
                 }
-                lay_out(maps, map, mapped, first, &mut regions)
+                lay_out(maps, map, mapped, &biases, first, &mut regions)
             });
             facts.mappings.push(Mapping {
                 start: map.start,
@@ -225,18 +226,18 @@ impl Observer<'_> {
     }
 }
 
-/// Whether `map`, an executable mapping of the file, shows code of it in its place. Adds to `regions` the parts of it that
+/// Whether `map`, an executable mapping of the file loaded by these `biases`, shows code of it in its place. Adds to `regions` the parts of it that
 /// nobody may have written to; if it is the `first` of its file, those of the file's other mappings too. Mappings that the
 /// file wants written, or that are writable now, are left alone: what is read-only after relocation is among them.
 fn lay_out<'m>(
     maps: &'m [Map],
     map: &'m Map,
     mapped: &Mapped,
+    biases: &[u64],
     first: bool,
     regions: &mut Vec<Region<'m>>,
 ) -> Option<bool> {
-    let biases = biases(maps, map, mapped);
-    let parts = |map| placement::parts(&mapped.loads, &biases, page_size(), place(map));
+    let parts = |map| placement::parts(&mapped.loads, biases, page_size(), place(map));
     let fixed = |map: &Map| !map.writable() && map.permissions[3] == b'p' && !mapped.relocates_code;
     let mut add = |map: &'m Map, at| regions.push(Region { map, name: map.name().0, at });
     if mapped.loads.is_empty() {

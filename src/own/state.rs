@@ -1,14 +1,31 @@
 //! What a node keeps of itself from scan to scan: its key and its ledger, readable by who scans only.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::output;
 use super::spool::{Lock, directory, lock};
+use crate::model::{Algorithm, Digest, Identity, Timestamp};
 
 /// Where the state lies unless the command line says otherwise.
 pub const STATE: &str = "/var/lib/sshproof";
+
+/// Where, within the state, signed metadata of packages lies: files `SECONDS-SHA256`, the time since when it is kept and the
+/// digest of its content.
+const EVIDENCE: &str = "evidence";
+/// Pieces of evidence kept, the largest of them, and bytes of all together; the rpm headers of the packages that own the
+/// code of a login have some 4 MB.
+const MAX_EVIDENCE: usize = 1024;
+const MAX_PIECE: u64 = 16 << 20;
+const MAX_EVIDENCE_BYTES: u64 = 64 << 20;
+
+/// Where, within the state, the files stand that were compared with their medium, and its largest size.
+const COMPARED: &str = "compared.json";
+const MAX_COMPARED: u64 = 4 << 20;
 
 /// A ledger with thousands of open findings stays below this.
 const MAX_LEDGER: u64 = 64 << 20;
@@ -84,6 +101,107 @@ pub fn new_secret(path: &Path) -> io::Result<[u8; 32]> {
     Ok(seed)
 }
 
+/// Which files were compared with their medium, and in which boot.
+#[derive(Serialize, Deserialize)]
+struct Comparisons {
+    boot: String,
+    files: BTreeSet<(Identity, Digest)>,
+}
+
+impl State {
+    /// Keeps which files were found to be the same on their medium as in the cache, for later scans of this boot.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn keep_compared(&self, files: &[(Identity, Digest)]) -> io::Result<()> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        let comparisons = Comparisons { boot: boot_id(), files: files.iter().copied().collect() };
+        output::write_for(&self.dir.join(COMPARED), &serde_json::to_vec(&comparisons)?, 0o600, None)
+    }
+
+    /// Keeps signed metadata for later scans. What was kept before and is seen again stays the newer; what was not seen for
+    /// longest goes when there is too much.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn keep_evidence(&self, pieces: &[Vec<u8>], now: Timestamp) -> io::Result<()> {
+        if pieces.is_empty() {
+            return Ok(());
+        }
+        let dir = self.dir.join(EVIDENCE);
+        directory(&dir, 0o700)?;
+        let mut names = evidence_names(&dir)?;
+        for piece in pieces.iter().filter(|piece| u64::try_from(piece.len()).is_ok_and(|length| length <= MAX_PIECE)) {
+            let digest = Digest::of(Algorithm::Sha256, piece).hex();
+            match names.iter().find(|(_, name)| name.ends_with(&digest)) {
+                Some((_, name)) => File::open(dir.join(name))?.set_modified(std::time::SystemTime::now())?,
+                None => {
+                    let name = format!("{}-{digest}", now.0);
+                    output::write_for(&dir.join(&name), piece, 0o600, None)?;
+                    names.push((now, name));
+                }
+            }
+        }
+        let aged = |(_, name): &(Timestamp, String)| {
+            let meta = std::fs::metadata(dir.join(name)).ok()?;
+            Some((meta.modified().ok()?, meta.len(), name.clone()))
+        };
+        let mut aged: Vec<_> = names.iter().filter_map(aged).collect();
+        aged.sort_by(|one, other| other.cmp(one));
+        let mut bytes = 0_u64;
+        for (number, (_, length, name)) in aged.into_iter().enumerate() {
+            bytes = bytes.saturating_add(length);
+            if number >= MAX_EVIDENCE || bytes > MAX_EVIDENCE_BYTES {
+                std::fs::remove_file(dir.join(name))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The files that were compared with their medium in this boot, by the state at `dir`; none if it does not say, or the kernel
+/// does not say which boot this is. Whoever may write there is root and may change the cache at will: against him stands
+/// only a comparison of everything.
+#[must_use]
+pub fn compared(dir: &Path) -> BTreeSet<(Identity, Digest)> {
+    let stored = read(&dir.join(COMPARED), MAX_COMPARED).ok();
+    let stored = stored.and_then(|bytes| serde_json::from_slice::<Comparisons>(&bytes).ok());
+    stored
+        .filter(|stored| !stored.boot.is_empty() && stored.boot == boot_id())
+        .map(|stored| stored.files)
+        .unwrap_or_default()
+}
+
+/// The signed metadata kept in the state at `dir`, each piece with the time since when; none if there is no state. Read one
+/// by one, as they are asked for. What its name does not fit is left out: somebody changed it.
+pub fn evidence(dir: &Path) -> impl Iterator<Item = (Timestamp, Vec<u8>)> + use<> {
+    let dir = dir.join(EVIDENCE);
+    let names = evidence_names(&dir).unwrap_or_default();
+    names.into_iter().take(MAX_EVIDENCE).filter_map(move |(since, name)| {
+        let bytes = read(&dir.join(&name), MAX_PIECE).ok()?;
+        name.ends_with(&Digest::of(Algorithm::Sha256, &bytes).hex()).then_some((since, bytes))
+    })
+}
+
+/// Names of evidence with the times in them, sorted.
+fn evidence_names(dir: &Path) -> io::Result<Vec<(Timestamp, String)>> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let name = |entry: io::Result<std::fs::DirEntry>| {
+        let name = entry.ok()?.file_name().into_string().ok()?;
+        let since = name.split_once('-').filter(|(_, digest)| digest.len() == 64)?.0.parse().ok()?;
+        Some((Timestamp(since), name))
+    };
+    let mut names: Vec<(Timestamp, String)> = entries.filter_map(name).collect();
+    names.sort();
+    Ok(names)
+}
+
 /// A secret of 32 bytes that the site keeps in a file.
 ///
 /// # Errors
@@ -129,6 +247,49 @@ mod tests {
         assert_eq!(state.seed().unwrap(), (seed, false));
         std::fs::write(dir.path().join("state/node.key"), [1; 31]).unwrap();
         assert_eq!(state.seed().unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn evidence_stays_and_the_time_since_when_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(evidence(dir.path()).count(), 0);
+        let state = State::open(dir.path()).unwrap();
+        state.keep_evidence(&[b"one".to_vec()], Timestamp(5)).unwrap();
+        state.keep_evidence(&[b"two".to_vec(), b"one".to_vec()], Timestamp(9)).unwrap();
+        let kept: Vec<_> = evidence(dir.path()).collect();
+        assert_eq!(kept, [(Timestamp(5), b"one".to_vec()), (Timestamp(9), b"two".to_vec())]);
+        let first = evidence_names(&dir.path().join(EVIDENCE)).unwrap().remove(0).1;
+        std::fs::write(dir.path().join(EVIDENCE).join(first), b"won").unwrap();
+        assert_eq!(evidence(dir.path()).count(), 1, "what was changed is none");
+    }
+
+    #[test]
+    fn what_was_not_seen_for_longest_goes_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::open(dir.path()).unwrap();
+        let piece = |number: u8| vec![number; 15 << 20];
+        for number in 0..4 {
+            state.keep_evidence(&[piece(number)], Timestamp(number.into())).unwrap();
+        }
+        state.keep_evidence(&[piece(0), piece(4)], Timestamp(4)).unwrap();
+        let since: Vec<u64> = evidence(dir.path()).map(|(since, _)| since.0).collect();
+        assert_eq!(since, [0, 2, 3, 4]);
+    }
+
+    #[test]
+    fn comparisons_count_in_their_boot_only() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(compared(dir.path()).is_empty());
+        let state = State::open(dir.path()).unwrap();
+        let file = ((1, 2, 3, 4, -5), Digest::of(Algorithm::Sha256, b"x"));
+        state.keep_compared(&[file]).unwrap();
+        assert_eq!(compared(dir.path()), [file].into());
+        let path = dir.path().join(COMPARED);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace(&boot_id(), "another boot")).unwrap();
+        assert!(compared(dir.path()).is_empty());
+        std::fs::write(&path, "{").unwrap();
+        assert!(compared(dir.path()).is_empty());
     }
 
     #[test]

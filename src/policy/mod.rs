@@ -39,6 +39,10 @@ pub struct Policy {
     /// Age in days from which the program's knowledge of backdoors is a finding; without it, never.
     #[serde(default, alias = "knowledge_max_age_days")]
     pub knowledge_max_age_days: Option<u32>,
+    /// Days after which a server that still runs replaced files of an earlier signed version is a finding; until then it is a
+    /// note. 7 if absent.
+    #[serde(default, alias = "restart_within_days")]
+    pub restart_within_days: Option<u32>,
     /// Findings that the site has accepted.
     #[serde(default, rename = "exception")]
     pub exceptions: Vec<Exception>,
@@ -128,6 +132,12 @@ impl std::fmt::Display for PolicyProblem {
 impl std::error::Error for PolicyProblem {}
 
 impl Policy {
+    /// Days that the restart of a server may wait after an upgrade.
+    #[must_use]
+    pub fn restart_within_days(&self) -> u32 {
+        self.restart_within_days.unwrap_or(7)
+    }
+
     /// The policy in `text`, which was read from `path`.
     ///
     /// # Errors

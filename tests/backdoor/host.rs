@@ -103,6 +103,7 @@ impl Host {
             usage: Usage::default(),
             kernel: Some(KernelFacts { abstract_sockets, ..KernelFacts::default() }),
             roots: vec![root],
+            remember: sshproof::facts::Remember::default(),
         }
     }
 }

@@ -55,22 +55,23 @@ impl Key {
 }
 
 /// How a package is built.
-struct Build {
-    name: &'static str,
+pub struct Build {
+    pub name: &'static str,
     /// The source package's name.
-    source: &'static str,
-    version: &'static str,
+    pub source: &'static str,
+    pub version: &'static str,
+    pub release: &'static str,
     /// Further lines of its head.
-    more: &'static str,
+    pub more: &'static str,
     /// What stands before each of its files.
-    attributes: &'static str,
+    pub attributes: &'static str,
     /// Hash function of its files' digests, as OpenPGP numbers them.
-    algorithm: u32,
+    pub algorithm: u32,
 }
 
 impl Build {
-    const fn of(name: &'static str) -> Self {
-        Self { name, source: name, version: "9.2p1", more: "", attributes: "", algorithm: 8 }
+    pub const fn of(name: &'static str) -> Self {
+        Self { name, source: name, version: "9.2p1", release: "1", more: "", attributes: "", algorithm: 8 }
     }
 }
 
@@ -187,53 +188,12 @@ impl Host {
     }
 
     fn rpm(&self) -> Command {
-        let mut rpm = Command::new("rpm");
-        rpm.arg("--root").arg(&self.root).args(["--dbpath", "/var/lib/rpm", "--define", "_db_backend sqlite"]);
-        rpm
+        rpm(&self.root)
     }
 
     /// A package of everything beneath `files`, signed.
     fn package(&self, build: &Build, files: &Path, signer: &Key) -> PathBuf {
-        let Build { name, source, version, more, attributes, algorithm } = build;
-        let mut list = String::new();
-        for entry in walkdir::WalkDir::new(files).sort_by_file_name() {
-            let entry = entry.unwrap();
-            let path = Path::new("/").join(entry.path().strip_prefix(files).unwrap());
-            if entry.file_type().is_file() {
-                let config = if path.starts_with("/etc") { "%config(noreplace) " } else { "" };
-                list.push_str(&format!("{config}{attributes}%attr(-,root,root) {}\n", path.display()));
-            }
-        }
-        // A package of another source's name is a further one of that source, whose own has no files and is not made.
-        let (head, of) = if name == source {
-            (String::new(), String::new())
-        } else {
-            (format!("%description\nA test.\n%package -n {name}\nSummary: A test\n"), format!(" -n {name}"))
-        };
-        let spec = format!(
-            "Name: {source}\nVersion: {version}\nRelease: 1\nSummary: A test\nLicense: MIT\nBuildArch: noarch\n{head}\
-             AutoReqProv: no\n{more}\n%description{of}\nA test.\n%install\nmkdir -p %{{buildroot}}\n\
-             cp -a {}/. %{{buildroot}}\n%files{of}\n{list}",
-            files.display()
-        );
-        let spec_path = self.dir.path().join(format!("{name}.spec"));
-        write(&spec_path, &spec);
-        let top = self.dir.path().join("build");
-        run(Command::new("rpmbuild")
-            .args(["-bb", "--define", &format!("_topdir {}", top.display())])
-            .args(["--define", "_build_id_links none", "--define", "__os_install_post %{nil}"])
-            .args(["--define", "_binaries_in_noarch_packages_terminate_build 0", "--define", "debug_package %{nil}"])
-            // Little compression: the test waits for it.
-            .args([
-                "--define",
-                "_binary_payload w1.gzdio",
-                "--define",
-                &format!("_binary_filedigest_algorithm {algorithm}"),
-            ])
-            .arg(&spec_path));
-        let package = top.join(format!("RPMS/noarch/{name}-{version}-1.noarch.rpm"));
-        signer.sign(&package);
-        package
+        package(self.dir.path(), build, files, signer)
     }
 
     /// A directory of pins: file names with their content.
@@ -379,24 +339,85 @@ impl Host {
     }
 
     fn scan_as(&self, keys: &[(&Key, bool)], keyrings: Vec<(String, Vec<u8>)>) -> Report {
-        let request = Request { root: self.root.clone(), scan_all: false, deep: false, deadline: None, keyrings };
-        let pin = |(key, base): &(&Key, bool)| VendorKey {
-            distro: "testos".to_owned(),
-            fingerprint: key.fingerprint.clone(),
-            algorithm: "rsa2048".to_owned(),
-            created: Timestamp(0),
-            expires: None,
-            user_id: "Test".to_owned(),
-            file: "made by the test".to_owned(),
-            signing_subkeys: Vec::new(),
-            base: *base,
-            revoked: None,
-        };
-        let keys = VendorKeys { keys: keys.iter().map(pin).collect(), ..VendorKeys::embedded() };
-        let knowledge = Knowledge::embedded().with_vendor_keys(keys);
+        let request =
+            Request { root: self.root.clone(), scan_all: false, deep: false, deadline: None, keyrings, state: None };
+        let pins = keys.iter().map(|(key, base)| pin("testos", &key.fingerprint, *base)).collect();
+        let knowledge = knowing(pins);
         let wanted = [Check::Provenance].into();
-        scan::scan(&request, &wanted, &knowledge, &Policy::default(), &mut |_| {}).unwrap().1
+        scan::scan(&request, &wanted, &knowledge, &Policy::default(), None, &mut |_| {}).unwrap().1
     }
+}
+
+/// A key pinned for this distribution, for its base or not.
+pub fn pin(distro: &str, fingerprint: &str, base: bool) -> VendorKey {
+    VendorKey {
+        distro: distro.to_owned(),
+        fingerprint: fingerprint.to_owned(),
+        algorithm: "rsa2048".to_owned(),
+        created: Timestamp(0),
+        expires: None,
+        user_id: "Test".to_owned(),
+        file: "made by the test".to_owned(),
+        signing_subkeys: Vec::new(),
+        base,
+        revoked: None,
+    }
+}
+
+/// The program's own knowledge with these keys pinned and no other.
+pub fn knowing(keys: Vec<VendorKey>) -> Knowledge {
+    Knowledge::embedded().with_vendor_keys(VendorKeys { keys, ..VendorKeys::embedded() })
+}
+
+/// rpm for this root.
+pub fn rpm(root: &Path) -> Command {
+    let mut rpm = Command::new("rpm");
+    rpm.arg("--root").arg(root).args(["--dbpath", "/var/lib/rpm", "--define", "_db_backend sqlite"]);
+    rpm
+}
+
+/// A package of everything beneath `files`, built in `dir` and signed.
+pub fn package(dir: &Path, build: &Build, files: &Path, signer: &Key) -> PathBuf {
+    let Build { name, source, version, release, more, attributes, algorithm } = build;
+    let mut list = String::new();
+    for entry in walkdir::WalkDir::new(files).sort_by_file_name() {
+        let entry = entry.unwrap();
+        let path = Path::new("/").join(entry.path().strip_prefix(files).unwrap());
+        if entry.file_type().is_file() {
+            let config = if path.starts_with("/etc") { "%config(noreplace) " } else { "" };
+            list.push_str(&format!("{config}{attributes}%attr(-,root,root) {}\n", path.display()));
+        }
+    }
+    // A package of another source's name is a further one of that source, whose own has no files and is not made.
+    let (head, of) = if name == source {
+        (String::new(), String::new())
+    } else {
+        (format!("%description\nA test.\n%package -n {name}\nSummary: A test\n"), format!(" -n {name}"))
+    };
+    let spec = format!(
+        "Name: {source}\nVersion: {version}\nRelease: {release}\nSummary: A test\nLicense: MIT\nBuildArch: noarch\n{head}\
+         AutoReqProv: no\n{more}\n%description{of}\nA test.\n%install\nmkdir -p %{{buildroot}}\n\
+         cp -a {}/. %{{buildroot}}\n%files{of}\n{list}",
+        files.display()
+    );
+    let spec_path = dir.join(format!("{name}.spec"));
+    write(&spec_path, &spec);
+    let top = dir.join("build");
+    run(Command::new("rpmbuild")
+        .args(["-bb", "--define", &format!("_topdir {}", top.display())])
+        .args(["--define", "_build_id_links none", "--define", "__os_install_post %{nil}"])
+        .args(["--define", "_binaries_in_noarch_packages_terminate_build 0", "--define", "debug_package %{nil}"])
+        // Little compression: the test waits for it.
+        .args([
+            "--define",
+            "_binary_payload w1.gzdio",
+            "--define",
+            &format!("_binary_filedigest_algorithm {algorithm}"),
+        ])
+        .arg(&spec_path));
+    let package = top.join(format!("RPMS/noarch/{name}-{version}-{release}.noarch.rpm"));
+    signer.sign(&package);
+    package
 }
 
 /// A header taken apart: entries and data of the region as they are, dribbles each by itself.
@@ -488,7 +509,7 @@ fn write(path: &Path, content: &str) {
     std::fs::write(path, content).unwrap();
 }
 
-fn run(command: &mut Command) -> Vec<u8> {
+pub fn run(command: &mut Command) -> Vec<u8> {
     let output = command.output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {errors}");

@@ -26,7 +26,7 @@ pub fn look(dir: &Path, questions: &[(RootedPath, BTreeSet<Role>)]) -> RootFacts
         let file = files.files.entry(real.clone()).or_insert_with(|| read(&root, &real));
         file.roles.extend(roles);
     }
-    let (packages, gaps) = packages::observe(&root, &files, &[]);
+    let packages::Answer { facts: packages, gaps, .. } = packages::observe(&root, &files, &[], false);
     RootFacts { path: "/".to_owned(), files, packages, gaps, ..RootFacts::default() }
 }
 
@@ -76,6 +76,7 @@ pub fn judge(root: &RootFacts, policy: &Policy) -> CheckResult {
         usage: Usage::default(),
         kernel: None,
         roots: vec![root.clone()],
+        remember: sshproof::facts::Remember::default(),
     };
     let mut result = provenance::check(&facts, &knowledge(), policy);
     // As `scan::judge` does for every check.

@@ -54,6 +54,7 @@ fn facts(knowledge: &Knowledge, files: Vec<(&str, FileFacts)>) -> Facts {
         usage: Usage::default(),
         kernel: Some(KernelFacts { abstract_sockets: Some(Vec::new()), ..KernelFacts::default() }),
         roots: vec![root],
+        remember: crate::facts::Remember::default(),
     }
 }
 

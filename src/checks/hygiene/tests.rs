@@ -93,6 +93,7 @@ fn judge(root: RootFacts, policy: &Policy) -> CheckResult {
         usage: crate::model::report::Usage::default(),
         kernel: None,
         roots: vec![root],
+        remember: crate::facts::Remember::default(),
     };
     check(&facts, &Knowledge::new("2026-01-01", Vec::new()), policy)
 }

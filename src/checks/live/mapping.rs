@@ -6,9 +6,11 @@ use crate::facts::process::{MappedContent, Mapping};
 use crate::facts::{FileFacts, ProcessFacts, Role, RootFacts};
 use crate::model::code::{
     ANONYMOUS_CODE, DELETED_EXECUTABLE, FOREIGN_MAPPING, MEMORY_FILE, MISPLACED_CODE, PROBED, REINSTALLED,
-    RESTART_NEEDED, WRITABLE_MAPPING,
+    RESTART_NEEDED, UNSIGNED_CODE, WRITABLE_MAPPING,
 };
-use crate::model::{Algorithm, CheckResult, Code, Digest, Evidence, Finding, Gap, RootedPath, Subject, text};
+use crate::model::{Algorithm, CheckResult, Code, Digest, Evidence, Finding, Gap, RootedPath, Severity, Subject, text};
+
+use super::past::{Origin, Past};
 
 /// Code that the kernel itself maps into every process (`arch/*/kernel/vdso*`, `arch/arm/kernel/process.c`).
 const KERNELS: [&str; 4] = ["[vdso]", "[vsyscall]", "[vectors]", "[sigpage]"];
@@ -17,10 +19,11 @@ const KERNELS: [&str; 4] = ["[vdso]", "[vsyscall]", "[vectors]", "[sigpage]"];
 const UPROBES: [&str; 2] = ["[uprobes]", "[uprobes-trampoline]"];
 
 /// Adds what the mappings of `process` show. One finding for each file and process, whatever the number of mappings.
-pub fn judge(root: &RootFacts, process: &ProcessFacts, result: &mut CheckResult) {
+pub fn judge(past: &Past<'_>, process: &ProcessFacts, result: &mut CheckResult) {
+    let root = past.root;
     let mut found = Found::new();
     let mut unread: Vec<(String, String)> = Vec::new();
-    let mut replaced = false;
+    let mut unknown = None;
     for mapping in &process.mappings {
         if writable(mapping) {
             let what = named(mapping);
@@ -32,15 +35,18 @@ pub fn judge(root: &RootFacts, process: &ProcessFacts, result: &mut CheckResult)
         }
         match sort(root, mapping) {
             Sort::Good => {}
+            Sort::Bad(code, what) if code == RESTART_NEEDED => {
+                let reason = replaced(past, process, mapping, &what, &mut found);
+                unknown = unknown.or(reason);
+            }
             Sort::Bad(code, what) => {
-                replaced |= code == RESTART_NEEDED;
                 note(&mut found, process, mapping, code, &what);
             }
             Sort::Unread(reason) => unread.push((mapping.path.clone(), reason)),
         }
     }
     let subject = Subject::Process { pid: process.pid, starttime: process.starttime };
-    for Noted { code, what, evidence, start, path } in found.into_values() {
+    for Noted { code, what, evidence, severity, start, path } in found.into_values() {
         let message = format!("process {} of `{}` {what}", process.pid, process.server);
         // What belongs to a file of its own is told of the mapping, so that the file stands in the subject.
         let subject = match code.id() {
@@ -49,19 +55,63 @@ pub fn judge(root: &RootFacts, process: &ProcessFacts, result: &mut CheckResult)
         };
         let mut evidence = evidence.into_iter();
         if let Some(first) = evidence.next() {
-            let finding = Finding::new(code, subject, message, first);
-            result.findings.push(evidence.fold(finding, Finding::and));
+            let mut finding = evidence.fold(Finding::new(code, subject, message, first), Finding::and);
+            finding.severity = severity.unwrap_or(finding.severity);
+            result.findings.push(finding);
         }
     }
-    if replaced {
-        let reason = "runs files that were replaced since; without signed history it cannot be told whether they were the \
-                      distributor's, a restart settles it";
+    if let Some(why) = unknown {
+        let reason = format!(
+            "runs files that were replaced since, and it cannot be told whether they were the distributor's: {why}; a \
+             restart settles it"
+        );
         result.gap(Gap::mandatory(subject.clone(), reason));
     }
     if let Some((path, reason)) = unread.first() {
         let reason =
             format!("{} of its executable mappings could not be verified, `{path}` among them: {reason}", unread.len());
         result.gap(Gap::mandatory(subject, reason));
+    }
+}
+
+/// Notes that `mapping` shows a file as it was before it was replaced; returns why it cannot be told whose that was, if it
+/// cannot.
+fn replaced(
+    past: &Past<'_>,
+    process: &ProcessFacts,
+    mapping: &Mapping,
+    what: &str,
+    found: &mut Found,
+) -> Option<&'static str> {
+    let path = text::unescape(&mapping.path).and_then(RootedPath::new);
+    let origin = match (&path, &mapping.content) {
+        (Some(path), Some(MappedContent::Other { sha256, .. })) => past.origin(process, path, sha256),
+        _ => Origin::Unknown("its path is none"),
+    };
+    match origin {
+        Origin::Signed { version, now, since } => {
+            let now = now.map(|now| format!("; installed is {now}")).unwrap_or_default();
+            let what = format!("{what}: that of {version}{now}");
+            let noted = note(found, process, mapping, RESTART_NEEDED, &what);
+            noted.severity = path.map(|path| past.severity(&path));
+            noted
+                .evidence
+                .push(Evidence::Fact { about: format!("signed metadata kept since {since}"), value: version });
+            None
+        }
+        Origin::Unsigned { versions, since } => {
+            let what = format!(
+                "{what}, and that content is none of a signed version, though those of its package are known since {since}, \
+                 before the process was started"
+            );
+            let noted = note(found, process, mapping, UNSIGNED_CODE, &what);
+            noted.evidence.push(Evidence::Fact { about: "signed versions".to_owned(), value: versions.join(", ") });
+            None
+        }
+        Origin::Unknown(why) => {
+            note(found, process, mapping, RESTART_NEEDED, what);
+            Some(why)
+        }
     }
 }
 
@@ -194,12 +244,14 @@ struct Noted {
     code: Code,
     what: String,
     evidence: Vec<Evidence>,
+    /// Another one than the code's.
+    severity: Option<Severity>,
     start: u64,
     path: String,
 }
 
 /// Adds to the finding of this code about this file; memory without a file has one finding for each place.
-fn note(found: &mut Found, process: &ProcessFacts, mapping: &Mapping, code: Code, what: &str) {
+fn note<'f>(found: &'f mut Found, process: &ProcessFacts, mapping: &Mapping, code: Code, what: &str) -> &'f mut Noted {
     let detail = match &mapping.content {
         Some(MappedContent::Other { sha256, .. }) => format!("mapped content {sha256}"),
         Some(MappedContent::SameInode(path)) => format!("the file {path}"),
@@ -211,8 +263,10 @@ fn note(found: &mut Found, process: &ProcessFacts, mapping: &Mapping, code: Code
         code,
         what: what.to_owned(),
         evidence: Vec::new(),
+        severity: None,
         start: mapping.start,
         path: mapping.path.clone(),
     });
     noted.evidence.push(evidence(process, mapping, &detail));
+    noted
 }

@@ -5,9 +5,16 @@ use crate::facts::medium::{Differing, MediumFacts};
 use crate::model::code::CACHE_DIFFERS;
 use crate::model::{CheckResult, Evidence, Finding, Gap, RootedPath, Subject, text};
 
-/// Adds what the comparison shows, if it was made (`--deep`).
+/// Adds what the comparison shows, if it was made (`--deep`, or a state directory).
 pub fn judge(root: &RootFacts, result: &mut CheckResult) {
-    let Some(MediumFacts { differing, cached_only, problems, .. }) = &root.medium else { return };
+    let Some(MediumFacts { earlier, differing, cached_only, problems, .. }) = &root.medium else { return };
+    if *earlier > 0 {
+        let reason = format!(
+            "{earlier} of the files that servers execute were compared with their medium by an earlier scan of this boot and have \
+             not changed since; `--deep` compares them all again"
+        );
+        result.gap(Gap::noted(Subject::Host, reason));
+    }
     result.findings.extend(differing.iter().map(differs));
     for problem in problems {
         result.gap(Gap::mandatory(Subject::Host, format!("not compared with its medium: {problem}")));

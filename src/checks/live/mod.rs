@@ -9,27 +9,35 @@ pub mod link;
 mod mapping;
 mod medium;
 mod pages;
+mod past;
 mod probe;
 
-use crate::facts::{Facts, ProcessFacts, RootFacts};
+use crate::facts::{Facts, ProcessFacts};
+use crate::knowledge::Knowledge;
 use crate::model::code::{EXECUTABLE_DISGUISED, TRACED};
 use crate::model::{Check, CheckResult, Evidence, Finding, Gap, Subject, text};
+use crate::policy::Policy;
+use past::Past;
 
 /// Judges every process of every server. `examined` counts the processes that were seen whole. An image has none.
 #[must_use]
-pub fn check(facts: &Facts) -> CheckResult {
+pub fn check(facts: &Facts, knowledge: &Knowledge, policy: &Policy) -> CheckResult {
     let mut result = CheckResult::new(Check::Live);
     let machine = facts.kernel.as_ref().map_or("", |kernel| kernel.machine.as_str());
     for root in facts.roots.iter().filter(|root| root.live) {
+        let past = Past { root, knowledge, policy, at: facts.observed_at };
         for process in &root.processes {
-            judge(root, machine, process, &mut result);
+            judge(&past, machine, process, &mut result);
+        }
+        for problem in root.history.iter().flat_map(|history| &history.problems) {
+            result.gap(Gap::noted(Subject::Host, format!("of the history of packages: {problem}")));
         }
         medium::judge(root, &mut result);
     }
     result
 }
 
-fn judge(root: &RootFacts, machine: &str, process: &ProcessFacts, result: &mut CheckResult) {
+fn judge(past: &Past<'_>, machine: &str, process: &ProcessFacts, result: &mut CheckResult) {
     let subject = Subject::Process { pid: process.pid, starttime: process.starttime };
     if process.tracer != 0 {
         let message =
@@ -40,7 +48,7 @@ fn judge(root: &RootFacts, machine: &str, process: &ProcessFacts, result: &mut C
         };
         result.findings.push(Finding::new(TRACED, subject.clone(), message, evidence));
     }
-    mapping::judge(root, process, result);
+    mapping::judge(past, process, result);
     result.findings.extend(disguised(process, &subject));
     if process.gone {
         let reason = format!("a process of `{}` ended while it was looked at", process.server);
@@ -49,7 +57,7 @@ fn judge(root: &RootFacts, machine: &str, process: &ProcessFacts, result: &mut C
         let reason = format!("a process of `{}` could not be judged: {problem}", process.server);
         result.gap(Gap::mandatory(subject, reason));
     } else {
-        pages::judge(root, machine, process, result);
+        pages::judge(past.root, machine, process, result);
         binding::judge(process, result);
         result.examined = result.examined.saturating_add(1);
     }

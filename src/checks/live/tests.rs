@@ -1,7 +1,11 @@
 use super::*;
+use crate::facts::history::{HistoryFacts, KeptVersion};
+use crate::facts::package::{Package, PackageSystem, Seal, Sealed};
 use crate::facts::process::{MappedContent, Mapping};
-use crate::facts::{FileFacts, FileState, Role};
-use crate::model::{Algorithm, Digest, FileKind, Meta, RootedPath, Timestamp, Verdict};
+use crate::facts::{FileFacts, FileState, Role, RootFacts};
+use crate::model::{Algorithm, Digest, FileKind, Meta, RootedPath, Severity, Timestamp, Verdict};
+use crate::trust::checked::{Binding, Signer};
+use crate::trust::{Checked, Hash, Outcome};
 
 fn digest(content: &str) -> Digest {
     Digest::of(Algorithm::Sha256, content.as_bytes())
@@ -85,11 +89,16 @@ fn facts(process: ProcessFacts) -> Facts {
         usage: crate::model::report::Usage::default(),
         kernel: None,
         roots: vec![root],
+        remember: crate::facts::Remember::default(),
     }
 }
 
+fn judged(facts: &Facts) -> CheckResult {
+    super::check(facts, &Knowledge::new("2026-01-01", Vec::new()), &Policy::default())
+}
+
 fn check(process: ProcessFacts, codes: &[&str], verdict: Verdict) {
-    let result = super::check(&facts(process));
+    let result = judged(&facts(process));
     let found: Vec<&str> = result.findings.iter().map(|finding| finding.code.id()).collect();
     assert_eq!((found.as_slice(), result.verdict()), (codes, verdict), "{result:#?}");
 }
@@ -124,7 +133,7 @@ fn replaced_is_not_accused() {
     check(process(vec![other("/usr/sbin/sshd", "sshd", true)]), &["live/reinstalled"], Verdict::Pass);
     check(process(vec![other("/usr/sbin/sshd", "old", true)]), &["live/restart-needed"], Verdict::Fail);
     check(process(vec![other("/usr/lib/libz.so.1.2", "old", true)]), &["live/restart-needed"], Verdict::Fail);
-    let result = super::check(&facts(process(vec![other("/usr/sbin/sshd", "old", true)])));
+    let result = judged(&facts(process(vec![other("/usr/sbin/sshd", "old", true)])));
     assert!(result.gaps.iter().any(|gap| gap.mandatory && gap.reason.contains("signed history")), "{result:#?}");
     assert_eq!(result.findings[0].class, crate::model::Class::Hygiene);
 }
@@ -163,5 +172,130 @@ fn what_was_not_seen_is_never_clean() {
 fn an_image_has_no_processes() {
     let mut facts = facts(process(vec![other("/tmp/x.so", "x", false)]));
     facts.roots[0].live = false;
-    assert_eq!(super::check(&facts).verdict(), Verdict::NotApplicable);
+    assert_eq!(judged(&facts).verdict(), Verdict::NotApplicable);
+}
+
+const DAY: u64 = 86_400;
+
+/// A version of the server's package whose file held `content`, kept since that many days before the observation, signed by
+/// the owner of this key on that day.
+fn version(version: &str, content: &str, days: u64, key: &str) -> KeptVersion {
+    let now = Timestamp::parse("2026-11-22").unwrap().0;
+    let signer = Signer {
+        certificate: key.to_owned(),
+        key: key.to_owned(),
+        user_id: "Distributor".to_owned(),
+        created: Timestamp(1),
+        expires: None,
+        revoked: None,
+        binding: Binding::Primary,
+        found_in: "/etc/pki/rpm-gpg/KEY".to_owned(),
+    };
+    let signature = Checked {
+        version: 4,
+        hash: Hash::Sha256,
+        created: Some(Timestamp(now - 100 * DAY)),
+        issuer: key.to_owned(),
+        outcome: Outcome::Good(Box::new(signer)),
+    };
+    let seal =
+        Seal { what: Sealed::RpmHeader, digest: digest(version), signatures: vec![signature], shadowed: Vec::new() };
+    KeptVersion {
+        package: Package {
+            system: PackageSystem::Rpm,
+            name: "openssh-server".to_owned(),
+            version: version.to_owned(),
+            architecture: "x86_64".to_owned(),
+            status: String::new(),
+            seal: Some(seal),
+            source: String::new(),
+            demands: Vec::new(),
+        },
+        is_installed: false,
+        since: Timestamp(now - days * DAY),
+        files: [(RootedPath::new("/usr/sbin/sshd").unwrap(), digest(content))].into(),
+    }
+}
+
+/// Fedora's key for release 33, which is pinned, and somebody's.
+const PINNED: &str = "963A2BEB02009608FE67EA4249FD77499570FF31";
+const STRANGER: &str = "0123456789ABCDEF0123456789ABCDEF01234567";
+
+/// A process started ten days ago runs `old`; the server's file was replaced three days ago: codes, severities, verdict, and
+/// what all of it says.
+fn with_history(versions: Vec<KeptVersion>, policy: &Policy) -> (Vec<(String, Severity)>, Verdict, String) {
+    let mut facts = facts(process(vec![other("/usr/sbin/sshd", "old", true)]));
+    let now = facts.observed_at.0;
+    let root = &mut facts.roots[0];
+    root.os_release = [("ID", "fedora"), ("VERSION_ID", "33")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    root.processes[0].starttime = 20 * DAY * 100;
+    let path = RootedPath::new("/usr/sbin/sshd").unwrap();
+    let file = root.files.files.get_mut(&path).unwrap();
+    if let FileState::Present(meta) = &mut file.state {
+        meta.ctime = i64::try_from(now - 3 * DAY).unwrap();
+    }
+    root.history = Some(HistoryFacts {
+        booted: Timestamp(now - 30 * DAY),
+        ticks: 100,
+        versions,
+        digests: std::collections::BTreeMap::new(),
+        problems: Vec::new(),
+    });
+    let result = super::check(&facts, &Knowledge::new("2026-01-01", Vec::new()), policy);
+    let found = result.findings.iter().map(|finding| (finding.code.id().to_owned(), finding.severity)).collect();
+    (found, result.verdict(), format!("{result:#?}"))
+}
+
+#[test]
+fn signed_history_tells_an_upgrade_from_an_attack() {
+    let check = |versions: Vec<KeptVersion>, code: &str, severity, verdict, words: &str| {
+        let (found, judged, all) = with_history(versions, &Policy::default());
+        assert_eq!(found, [(code.to_owned(), severity)], "{all}");
+        assert_eq!(judged, verdict, "{all}");
+        assert!(all.contains(words), "{words}: {all}");
+    };
+    let (needed, unsigned) = ("live/restart-needed", "live/unsigned-code");
+    let old = || version("9.2-1", "old", 50, PINNED);
+    let new = || version("9.2-2", "sshd", 2, PINNED);
+    let signed = "that of openssh-server 9.2-1, signed by Distributor";
+    check(vec![old(), new()], needed, Severity::Informational, Verdict::Pass, signed);
+    // An earlier one than that, with which the process cannot have been started, proves as much.
+    check(vec![version("9.2-1", "old", 1, PINNED)], needed, Severity::Informational, Verdict::Pass, signed);
+    let installed = |version: KeptVersion| KeptVersion { is_installed: true, ..version };
+    let another = || version("9.2-0", "older", 50, PINNED);
+    let lasting = || installed(version("9.2-2", "sshd", 50, PINNED));
+    check(vec![another(), lasting()], unsigned, Severity::Critical, Verdict::Fail, "9.2-0");
+    // A version may have come and gone between two scans.
+    let meanwhile = "another version of its package may have been installed";
+    check(vec![another(), installed(new())], needed, Severity::Low, Verdict::Fail, meanwhile);
+    check(
+        vec![another(), KeptVersion { is_installed: false, ..lasting() }],
+        needed,
+        Severity::Low,
+        Verdict::Fail,
+        meanwhile,
+    );
+    check(vec![new()], needed, Severity::Low, Verdict::Fail, meanwhile);
+    check(vec![], needed, Severity::Low, Verdict::Fail, "no signed metadata");
+    // Whoever can write into the state directory cannot sign.
+    let forged = version("9.2-1", "old", 50, STRANGER);
+    check(vec![forged], needed, Severity::Low, Verdict::Fail, "no signed metadata");
+    let forged = version("9.2-1", "other", 50, STRANGER);
+    check(vec![forged], needed, Severity::Low, Verdict::Fail, "no signed metadata");
+    // A record of a kind that was not computed neither clears nor accuses.
+    let mut other_kind = version("9.2-0", "older", 50, PINNED);
+    other_kind.files.values_mut().for_each(|digest| *digest = Digest::of(Algorithm::Sha512, b"older"));
+    check(vec![other_kind], needed, Severity::Low, Verdict::Fail, "could not be computed");
+}
+
+#[test]
+fn the_policy_says_how_long_a_restart_may_wait() {
+    let severity = |days| {
+        let policy = Policy { restart_within_days: days, ..Policy::default() };
+        with_history(vec![version("9.2-1", "old", 50, PINNED)], &policy).0[0].1
+    };
+    assert_eq!(severity(None), Severity::Informational);
+    assert_eq!(severity(Some(3)), Severity::Informational);
+    assert_eq!(severity(Some(2)), Severity::Low);
+    assert_eq!(severity(Some(0)), Severity::Low);
 }

@@ -1,6 +1,6 @@
 //! `/proc/PID/maps`: the mappings of a process (proc(5)).
 
-use super::{after, fields, number};
+use super::number;
 
 /// What the kernel appends to the path of a file whose name is gone.
 const DELETED: &[u8] = b" (deleted)";
@@ -62,20 +62,54 @@ pub fn parse(bytes: &[u8]) -> Option<Vec<Map>> {
 }
 
 fn line(line: &[u8]) -> Option<Map> {
-    let mut parts = fields(line);
-    let (range, permissions, offset, device, inode) =
-        (parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let mut rest = line;
+    let mut field = || {
+        let (field, others) = first(rest)?;
+        rest = others;
+        Some(field)
+    };
+    let (range, permissions, offset, device, inode) = (field()?, field()?, field()?, field()?, field()?);
     let dash = range.iter().position(|b| *b == b'-')?;
     let colon = device.iter().position(|b| *b == b':')?;
     Some(Map {
-        start: number(range.get(..dash)?, 16)?,
-        end: number(range.get(dash.checked_add(1)?..)?, 16)?,
+        start: hex(range.get(..dash)?)?,
+        end: hex(range.get(dash.checked_add(1)?..)?)?,
         permissions: permissions.try_into().ok()?,
-        offset: number(offset, 16)?,
-        device: (number(device.get(..colon)?, 16)?, number(device.get(colon.checked_add(1)?..)?, 16)?),
+        offset: hex(offset)?,
+        device: (hex(device.get(..colon)?)?, hex(device.get(colon.checked_add(1)?..)?)?),
         inode: number(inode, 10)?,
-        path: unescape(after(line, 5)?),
+        path: unescape(trimmed(rest)),
     })
+}
+
+/// A hexadecimal number of at most 64 bits, nothing around it: the quick way, for there are thousands of mappings.
+fn hex(field: &[u8]) -> Option<u64> {
+    let digits = (1..=16).contains(&field.len()).then_some(field)?;
+    digits.iter().try_fold(0_u64, |number, digit| {
+        let digit = match digit {
+            b'0'..=b'9' => digit.wrapping_sub(b'0'),
+            b'a'..=b'f' => digit.wrapping_sub(b'a').wrapping_add(10),
+            _ => return None,
+        };
+        Some(number << 4 | u64::from(digit))
+    })
+}
+
+/// The first field of a line, and what follows it.
+fn first(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let line = trimmed(line);
+    let end = line.iter().position(|b| is_blank(*b)).unwrap_or(line.len());
+    line.split_at_checked(end).filter(|(field, _)| !field.is_empty())
+}
+
+/// Without the blanks before it.
+fn trimmed(line: &[u8]) -> &[u8] {
+    let start = line.iter().position(|b| !is_blank(*b)).unwrap_or(line.len());
+    line.get(start..).unwrap_or_default()
+}
+
+const fn is_blank(b: u8) -> bool {
+    matches!(b, b' ' | b'\t')
 }
 
 /// The kernel writes a newline in a path as `\012` and nothing else so (`seq_file_path(m, file, "\n")` in

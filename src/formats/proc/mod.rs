@@ -20,11 +20,11 @@ fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// A number written in ASCII digits of `radix`, nothing around it.
 fn number(field: &[u8], radix: u32) -> Option<u64> {
-    // from_str_radix also takes a sign, which no proc file writes.
-    if field.first() == Some(&b'+') {
-        return None;
-    }
-    u64::from_str_radix(std::str::from_utf8(field).ok()?, radix).ok()
+    let digits = (!field.is_empty()).then_some(field)?;
+    digits.iter().try_fold(0_u64, |number, digit| {
+        let digit = char::from(*digit).to_digit(radix)?;
+        number.checked_mul(radix.into())?.checked_add(digit.into())
+    })
 }
 
 /// What follows the first `count` fields of a line, without the blanks between; `None` if there are fewer. For a last

@@ -1,4 +1,4 @@
-//! `/proc/PID/stat`: state, parent and start time of a process (proc(5)).
+//! `/proc/PID/stat`: state, parent and start time of a process; `/proc/stat`: when the kernel was started (proc(5)).
 
 use super::{fields, number};
 
@@ -34,9 +34,23 @@ pub fn parse(bytes: &[u8]) -> Option<Stat> {
     Some(Stat { state, parent, starttime })
 }
 
+/// `btime` of `/proc/stat`: seconds since 1970 at which the kernel was started.
+#[must_use]
+pub fn booted(table: &[u8]) -> Option<u64> {
+    let line = table.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(b"btime "))?;
+    number(line.trim_ascii(), 10)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_kernels_start() {
+        assert_eq!(booted(b"cpu  1 2 3\nctxt 5\nbtime 1763800000\nprocesses 7\n"), Some(1_763_800_000));
+        assert_eq!(booted(b"cpu  1 2 3\nbtime x\n"), None);
+        assert_eq!(booted(b""), None);
+    }
 
     fn check(input: &[u8], expected: Option<Stat>) {
         assert_eq!(parse(input), expected);

@@ -45,10 +45,20 @@ codes! { LIVE;
     RESTART_NEEDED = "live/restart-needed", Hygiene, Low;
         "an SSH server runs an earlier content of a file that was replaced since it was started";
         "The file on disk has been replaced, usually by an upgrade, and the process still runs the old one. Whether the old one \
-         was the distributor's can only be told from signed history, of which this host has none yet: that is a gap, and no \
-         accusation.";
+         was the distributor's can only be told from the signed metadata of earlier versions, which a scan with a state \
+         directory (`--spool`) keeps for the next. Where it shows the old version, this is a note until the policy's \
+         `restart-within-days` are over; where there is none, it is a gap, and no accusation.";
         "Restart the server; sessions that are open keep the old code until they end.";
         ["needrestart(1)", "proc(5), maps"]
+    UNSIGNED_CODE = "live/unsigned-code", Compromise, Critical;
+        "an SSH server runs an earlier content of a file, and that content is none of a signed version";
+        "The file on disk has been replaced, and what the process still runs is none of the versions whose signed metadata earlier \
+         scans kept, though they kept it since before the process was started. So the process was started from a file that \
+         nobody signed and that was put back afterwards. One honest way leads here: two upgrades between two scans, and the \
+         process was started between them; then the package manager's own history names the version in between.";
+        "Save the mapped content (`/proc/PID/map_files`) before the process ends, look for a version between the two in the \
+         package manager's history (`dnf history`, `zypper`'s log), and treat the host as compromised if there is none.";
+        ["proc(5), map_files"]
     REINSTALLED = "live/reinstalled", Hygiene, Informational;
         "an SSH server runs a file that was replaced by one of the same content";
         "The mapped file has lost its name to a new file of equal bytes, as reinstalling a package does. The process executes \

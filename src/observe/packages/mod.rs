@@ -11,22 +11,34 @@ mod out;
 mod rpm;
 mod status_d;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::facts::history::KeptVersion;
 use crate::facts::{FileFacts, FileTable, Look, ObservationGap, PackageFacts, Role};
 use crate::host::root::Root;
-use crate::model::{FileKind, RootedPath, Subject};
+use crate::model::{FileKind, RootedPath, Subject, Timestamp};
 
 use aliases::Aliases;
 use out::Out;
 
-/// The records of every file in `files` (its canonical paths), from every package database beneath `root`, and what of
-/// them could not be read. `keyrings` are key files of the operator's, by name, beside those that the root holds.
+/// What package databases said.
+#[derive(Debug)]
+pub struct Answer {
+    /// The records.
+    pub facts: PackageFacts,
+    /// What of them could not be read.
+    pub gaps: Vec<ObservationGap>,
+    /// Signed metadata of the packages that own code of the surface, if it is to be remembered.
+    pub evidence: Vec<Vec<u8>>,
+}
+
+/// The records of every file in `files` (its canonical paths), from every package database beneath `root`. `keyrings` are key
+/// files of the operator's, by name, beside those that the root holds; `remembers`: whether signed metadata is wanted too.
 #[must_use]
-pub fn observe(root: &Root, files: &FileTable, keyrings: &[(String, Vec<u8>)]) -> (PackageFacts, Vec<ObservationGap>) {
+pub fn observe(root: &Root, files: &FileTable, keyrings: &[(String, Vec<u8>)], remembers: bool) -> Answer {
     let mut out = Out::default();
-    let asked = Asked::new(root, files, keyrings, &mut out);
+    let asked = Asked { remembers, ..Asked::new(root, files, keyrings, &mut out) };
     for path in asked.paths() {
         out.facts.records.entry(path.clone()).or_default();
     }
@@ -39,7 +51,32 @@ pub fn observe(root: &Root, files: &FileTable, keyrings: &[(String, Vec<u8>)]) -
             out.gap(Subject::Host, reason);
         }
     }
-    (out.facts, out.gaps)
+    Answer { facts: out.facts, gaps: out.gaps, evidence: out.evidence }
+}
+
+/// A piece of signed metadata that was kept.
+pub struct Kept {
+    /// Since when.
+    pub since: Timestamp,
+    /// Whether exactly this is in the database now.
+    pub is_installed: bool,
+    /// As it was in the database then.
+    pub metadata: Vec<u8>,
+}
+
+/// Of the signed metadata that was `kept` what speaks of `paths`; and how much of it was damaged.
+#[must_use]
+pub fn earlier(
+    root: &Root,
+    files: &FileTable,
+    keyrings: &[(String, Vec<u8>)],
+    kept: impl Iterator<Item = Kept>,
+    paths: &BTreeSet<RootedPath>,
+) -> (Vec<KeptVersion>, usize) {
+    // What cannot be read here was told of when the databases were asked.
+    let mut out = Out::default();
+    let asked = Asked::new(root, files, keyrings, &mut out);
+    rpm::versions(&asked, kept, paths, &mut out)
 }
 
 /// The question: which files, beneath which root.
@@ -47,6 +84,8 @@ struct Asked<'a> {
     root: &'a Root,
     files: &'a FileTable,
     keyrings: &'a [(String, Vec<u8>)],
+    /// Whether signed metadata is wanted as it is.
+    remembers: bool,
     aliases: Aliases,
     /// Files that are not there keep the path they were asked by, `/lib/…` perhaps: by their normal path.
     by_normal: BTreeMap<RootedPath, &'a RootedPath>,
@@ -57,7 +96,7 @@ impl<'a> Asked<'a> {
         let aliases = Aliases::observe(root, out);
         let normal = files.files.keys().map(|path| (aliases.normalise(path), path));
         let by_normal = normal.filter(|(normal, path)| normal != *path).collect();
-        Self { root, files, keyrings, aliases, by_normal }
+        Self { root, files, keyrings, remembers: false, aliases, by_normal }
     }
 
     /// The path under which the file with this normal path was looked at.
@@ -81,6 +120,11 @@ impl<'a> Asked<'a> {
     fn code(&self) -> impl Iterator<Item = &'a RootedPath> + use<'a> {
         let present = self.files.files.iter().filter(|(_, file)| file.meta().is_some());
         present.filter(|(_, file)| file.roles.iter().any(|role| role.is_code())).map(|(path, _)| path)
+    }
+
+    /// Whether this is one of them.
+    fn is_code(&self, path: &RootedPath) -> bool {
+        self.files.files.get(path).is_some_and(|file| file.roles.iter().any(|role| role.is_code()))
     }
 
     /// The files of code that have no record so far.

@@ -12,6 +12,8 @@ use crate::model::{Check, Gap, RootedPath, Subject};
 pub(super) struct Out {
     pub(super) facts: PackageFacts,
     pub(super) gaps: Vec<ObservationGap>,
+    /// Signed metadata of packages that own code, for the state directory to keep.
+    pub(super) evidence: Vec<Vec<u8>>,
 }
 
 /// The largest file of a database that is read, in bytes; dpkg's own largest, `status`, has some 5 MB on a machine with

@@ -1,6 +1,7 @@
 //! Words of memory against the rule for each: the file's own word, unless the loader had to write another.
 
-use super::plan::{Place, Plan, Resolved, Rule, Slot};
+use super::super::view::Segment;
+use super::plan::{Likely, Place, Plan, Resolved, Rule, Slot};
 use super::scope::Module;
 use super::tables::Tables;
 
@@ -34,6 +35,30 @@ pub struct Layout<'a> {
     pub entries: &'a [u64],
     /// Bias and tables of the vdso.
     pub vdso: Option<(u64, &'a Tables)>,
+    /// Where code of any module lies, as [`code`] says.
+    pub code: &'a [(u64, u64)],
+}
+
+/// Where code of these modules lies, for [`Layout::code`].
+#[must_use]
+pub fn code(modules: &[Module<'_>], biases: &[u64]) -> Vec<(u64, u64)> {
+    let of = |(module, bias): (&Module<'_>, &u64)| {
+        let loads = module.tables.map(|tables| tables.loads.as_slice()).unwrap_or_default();
+        let ends = |load: &Segment| {
+            let (start, end) = (load.address.wrapping_add(*bias), load.memory_end().wrapping_add(*bias));
+            (start, if end < start { u64::MAX } else { end })
+        };
+        loads.iter().filter(|load| load.is_code()).map(ends).collect::<Vec<_>>()
+    };
+    let mut all: Vec<(u64, u64)> = modules.iter().zip(biases).flat_map(of).collect();
+    all.sort_unstable();
+    // Ranges that overlap become one, so that the last that begins before an address tells.
+    all.dedup_by(|next, last| {
+        let joined = next.0 <= last.1;
+        last.1 = if joined { last.1.max(next.1) } else { last.1 };
+        joined
+    });
+    all
 }
 
 /// A word that holds something else.
@@ -77,56 +102,58 @@ pub struct Compared {
     pub results: Vec<Result>,
 }
 
-/// Compares `memory`, the watched words of module `index` in the order of [`Tables::watched`].
+/// Compares `memory`, the watched words of module `index` in the order of [`Tables::watched`], 8 bytes each.
 #[must_use]
-pub fn compare(
-    modules: &[Module<'_>],
-    plan: &Plan,
-    index: usize,
-    memory: &[Vec<u64>],
-    layout: &Layout<'_>,
-) -> Compared {
+pub fn compare(modules: &[Module<'_>], plan: &Plan, index: usize, memory: &[u8], layout: &Layout<'_>) -> Compared {
     let mut compared = Compared::default();
     let Some(tables) = modules.get(index).and_then(|module| module.tables) else { return compared };
-    let judge = Judge { modules, layout, index, tables };
-    let mut slots = plan.slots.get(index).map(Vec::as_slice).unwrap_or_default().iter();
-    let mut slot = slots.next();
-    let mut relr = tables.relr.iter().copied();
-    let mut relative = relr.next();
-    for (words, memory) in tables.watched.iter().zip(memory) {
-        for ((at, file), actual) in (0_u64..).zip(&words.words).zip(memory) {
-            let address = words.address.saturating_add(at.saturating_mul(8));
-            while slot.is_some_and(|slot| slot.address < address) {
-                slot = slots.next();
-            }
-            while relative.is_some_and(|place| place < address) {
-                relative = relr.next();
-            }
-            compared.words = compared.words.saturating_add(1);
-            if let Some(slot) = slot.filter(|slot| slot.address == address) {
-                compared.symbols = compared.symbols.saturating_add(u64::from(slot.symbol != 0));
-                judge.slot(slot, *actual, &mut compared);
-                continue;
-            }
-            let bias = if relative == Some(address) { judge.bias() } else { 0 };
-            let expected = file.wrapping_add(bias);
-            if *actual != expected && !judge.may_differ(address, *file, *actual) {
-                let (symbol, known) = (0, true);
-                compared.mismatches.push(Mismatch {
-                    address,
-                    symbol,
-                    actual: *actual,
-                    expected: vec![expected],
-                    known,
-                });
+    let judge = Judge { modules, plan, layout, index, tables };
+    let slots = plan.slots.get(index).map(Vec::as_slice).unwrap_or_default();
+    compared.symbols = plan.symbols.get(index).copied().unwrap_or(0);
+    let bases: Vec<u64> = std::iter::once(0).chain(layout.biases.iter().copied()).collect();
+    let mut likely = plan.likely.get(index).map(Vec::as_slice).unwrap_or_default();
+    let mut memory = memory.as_chunks::<8>().0;
+    for words in &tables.watched {
+        let count = words.words.len().min(likely.len()).min(memory.len());
+        let ((own, others), (theirs, rest)) = (likely.split_at(count), memory.split_at(count));
+        (likely, memory) = (others, rest);
+        compared.words = compared.words.saturating_add(u64::try_from(count).unwrap_or(0));
+        let mut next = 0;
+        while let Some(at) = first_other(own, theirs, next, &bases) {
+            next = at.saturating_add(1);
+            let (Some(likely), Some(actual)) = (own.get(at), theirs.get(at)) else { break };
+            let actual = u64::from_le_bytes(*actual);
+            let address = u64::try_from(at).unwrap_or(u64::MAX).saturating_mul(8).saturating_add(words.address);
+            match usize::try_from(likely.slot).ok().and_then(|slot| slots.get(slot)) {
+                Some(slot) => judge.slot(slot, actual, &mut compared),
+                None => {
+                    let expected = expected(likely, &bases);
+                    judge.word(address, words.words.get(at).copied(), expected, actual, &mut compared);
+                }
             }
         }
     }
     compared
 }
 
+/// The first word from `next` on that is not what it most likely is. Nearly all are, and there are millions: a loop of its own,
+/// so that nothing but the comparison is in it.
+#[inline(never)]
+fn first_other(own: &[Likely], theirs: &[[u8; 8]], next: usize, bases: &[u64]) -> Option<usize> {
+    let (own, theirs) = (own.get(next..)?, theirs.get(next..)?);
+    let is_other = |(likely, actual): (&Likely, &[u8; 8])| expected(likely, bases) != Some(u64::from_le_bytes(*actual));
+    own.iter().zip(theirs).position(is_other)?.checked_add(next)
+}
+
+/// What the word most likely holds, if that can be said.
+fn expected(likely: &Likely, bases: &[u64]) -> Option<u64> {
+    let base = bases.get(usize::try_from(likely.base).ok()?)?;
+    Some(base.wrapping_add(likely.value))
+}
+
 struct Judge<'a> {
     modules: &'a [Module<'a>],
+    plan: &'a Plan,
     layout: &'a Layout<'a>,
     index: usize,
     tables: &'a Tables,
@@ -153,11 +180,21 @@ impl Judge<'_> {
 
     /// Whether it is the address of any code: of a module, or of the vdso.
     fn is_code(&self, value: u64) -> bool {
-        (0..self.modules.len()).any(|module| self.is_code_of(module, value)) || self.is_vdso(value)
+        let before = self.layout.code.partition_point(|code| code.0 <= value);
+        let code = before.checked_sub(1).and_then(|last| self.layout.code.get(last));
+        code.is_some_and(|code| value < code.1) || self.is_vdso(value)
     }
 
     fn is_vdso(&self, value: u64) -> bool {
         self.layout.vdso.is_some_and(|(bias, tables)| tables.is_code(value.wrapping_sub(bias)))
+    }
+
+    /// A word that no relocation names, with what the file holds there and what is expected of it.
+    fn word(&self, address: u64, file: Option<u64>, expected: Option<u64>, actual: u64, compared: &mut Compared) {
+        if !file.is_some_and(|file| self.may_differ(address, file, actual)) {
+            let (symbol, known, expected) = (0, true, expected.into_iter().collect());
+            compared.mismatches.push(Mismatch { address, symbol, actual, expected, known });
+        }
     }
 
     fn slot(&self, slot: &Slot, actual: u64, compared: &mut Compared) {
@@ -259,20 +296,8 @@ impl Judge<'_> {
         tables.is_some_and(|tables| tables.holds(value.wrapping_sub(bias))) && !self.is_code(value)
     }
 
-    /// Whether the value is where a module defines, or stands for, one of the functions that the loader takes over from the
-    /// program (glibc elf/dl-minimal.c, `__rtld_malloc_init_real`; elf/dl-mutex.c, `__rtld_mutex_init`).
+    /// Whether the value is where a module defines one of the functions that the loader takes over from the program.
     fn is_taken_over(&self, value: u64) -> bool {
-        let wanted: [&[u8]; 6] =
-            [b"malloc", b"calloc", b"realloc", b"free", b"pthread_mutex_lock", b"pthread_mutex_unlock"];
-        self.modules.iter().zip(self.layout.biases).any(|(module, bias)| {
-            let defines = |tables: &Tables| {
-                tables.symbols.iter().any(|symbol| {
-                    symbol.value != 0
-                        && symbol.value.wrapping_add(*bias) == value
-                        && tables.name(symbol.name).is_some_and(|name| wanted.contains(&name))
-                })
-            };
-            module.tables.is_some_and(defines)
-        })
+        self.plan.taken_over.iter().any(|place| self.value(*place) == Some(value))
     }
 }

@@ -12,8 +12,8 @@ pub mod scope;
 pub mod tables;
 pub mod versions;
 
-pub use compare::{Compared, Layout, Mismatch, compare};
+pub use compare::{Compared, Layout, Mismatch, code, compare};
 pub use machine::Kind;
-pub use plan::{Binder, Definition, Place, Plan, Rule, Slot, plan};
+pub use plan::{Binder, Definition, Likely, Place, Plan, Rule, Slot, plan};
 pub use scope::{Module, Scopes, scopes};
 pub use tables::Tables;

@@ -57,6 +57,17 @@ pub enum Rule {
     Unresolved,
 }
 
+impl Rule {
+    /// The first place it names.
+    fn likely(&self) -> Option<Place> {
+        match self {
+            Self::Exactly(place) => Some(*place),
+            Self::OneOf(places) => places.first().copied(),
+            Self::Resolved(_) | Self::TlsNumber | Self::LoaderCode | Self::Argument | Self::Unresolved => None,
+        }
+    }
+}
+
 /// The result of a resolver function: code of the module that defines it, or of the kernel's vdso.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
@@ -81,11 +92,41 @@ pub struct Slot {
     pub rule: Rule,
 }
 
+/// What a watched word holds unless something is special about it, so that most words are compared by one addition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Likely {
+    /// 0, or one more than the number of the module whose bias is added; `u32::MAX` where only the rule can tell.
+    pub base: u32,
+    /// Which of the module's slots it is; `u32::MAX` for a word that no relocation names.
+    pub slot: u32,
+    /// Address in the file, or the value.
+    pub value: u64,
+}
+
+impl Likely {
+    fn new(place: Option<Place>, slot: Option<usize>) -> Self {
+        let number = |number: Option<usize>| number.and_then(|number| u32::try_from(number).ok()).unwrap_or(u32::MAX);
+        let base = match place {
+            Some(Place { module: None, .. }) => 0,
+            Some(Place { module: Some(module), .. }) => module.saturating_add(1),
+            None => u32::MAX,
+        };
+        Self { base, slot: number(slot), value: place.map_or(0, |place| place.value) }
+    }
+}
+
 /// All slots of all modules, those of each module by their address.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     /// By module, in the order of their addresses, each address once.
     pub slots: Vec<Vec<Slot>>,
+    /// By module, one for each of its watched words in their order.
+    pub likely: Vec<Vec<Likely>>,
+    /// By module, how many of its watched words are bound to symbols.
+    pub symbols: Vec<u64>,
+    /// Where modules define, or stand for, a function that the loader takes over from the program (glibc elf/dl-minimal.c,
+    /// `__rtld_malloc_init_real`; elf/dl-mutex.c, `__rtld_mutex_init`).
+    pub taken_over: Vec<Place>,
     /// What could not be computed, one sentence each.
     pub problems: Vec<String>,
 }
@@ -117,12 +158,50 @@ pub fn plan(modules: &[Module<'_>], scopes: &Scopes) -> Plan {
         slots.reverse();
         slots.sort_by_key(|slot| slot.address);
         slots.dedup_by_key(|slot| slot.address);
+        let (likely, symbols) = module.tables.map(|tables| likely(index, tables, &slots)).unwrap_or_default();
         plan.slots.push(slots);
+        plan.likely.push(likely);
+        plan.symbols.push(symbols);
+        plan.taken_over.extend(module.tables.into_iter().flat_map(|tables| taken_over(index, tables)));
     }
     if binder.budget.is_spent() {
         plan.problems.push("the hash tables of its files are endless".to_owned());
     }
     plan
+}
+
+/// What each watched word of module `index` holds: as a slot says, or the file's own word, with the bias added where
+/// `DT_RELR` names it. And how many of them are bound to symbols.
+fn likely(index: usize, tables: &Tables, slots: &[Slot]) -> (Vec<Likely>, u64) {
+    let mut slots = slots.iter().enumerate().peekable();
+    let mut relative = tables.relr.iter().copied().peekable();
+    let mut symbols = 0_u64;
+    let mut all = Vec::with_capacity(tables.watched.iter().map(|words| words.words.len()).sum());
+    for words in &tables.watched {
+        for (at, file) in (0_u64..).zip(&words.words) {
+            let address = words.address.saturating_add(at.saturating_mul(8));
+            while slots.next_if(|(_, slot)| slot.address < address).is_some() {}
+            while relative.next_if(|place| *place < address).is_some() {}
+            all.push(match slots.peek().filter(|(_, slot)| slot.address == address) {
+                Some((number, slot)) => {
+                    symbols = symbols.saturating_add(u64::from(slot.symbol != 0));
+                    Likely::new(slot.rule.likely(), Some(*number))
+                }
+                None if relative.peek() == Some(&address) => Likely::new(Some(place_in(index, *file)), None),
+                None => Likely::new(Some(Place { module: None, value: *file }), None),
+            });
+        }
+    }
+    (all, symbols)
+}
+
+fn taken_over(index: usize, tables: &Tables) -> impl Iterator<Item = Place> {
+    let wanted: [&[u8]; 6] =
+        [b"malloc", b"calloc", b"realloc", b"free", b"pthread_mutex_lock", b"pthread_mutex_unlock"];
+    let is_one = move |symbol: &&SymbolEntry| {
+        symbol.value != 0 && tables.name(symbol.name).is_some_and(|name| wanted.contains(&name))
+    };
+    tables.symbols.iter().filter(is_one).map(move |symbol| place_in(index, symbol.value))
 }
 
 fn name_of(module: &Module<'_>) -> String {

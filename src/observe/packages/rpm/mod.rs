@@ -4,8 +4,11 @@
 //! read.
 
 mod database;
+mod kept;
 mod keys;
 mod record;
+
+pub(super) use kept::versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -186,7 +189,11 @@ impl Search<'_> {
             claims.extend(real.map(|real| (real, recorded)));
         }
         if !claims.is_empty() {
-            record::write(&header, claims, self.keyring, file, out);
+            let is_code = claims.iter().any(|(real, _)| self.asked.is_code(real));
+            let signed = record::write(&header, claims, self.keyring, file, out);
+            if self.asked.remembers && is_code && signed {
+                out.evidence.push(blob.to_vec());
+            }
         }
     }
 

@@ -15,18 +15,32 @@ use crate::trust::keyring::Keyring;
 use crate::trust::{Checked, Hash, Outcome};
 
 /// Writes down the package of `header`, its signatures checked, and its records of the claimed files: canonical path and
-/// file of the header. `source` is the database's file.
+/// file of the header. `source` is the database's file. Says whether any signature over it holds.
 pub(super) fn write(
     header: &Header<'_>,
     claims: Vec<(RootedPath, File)>,
     keyring: &Keyring,
     source: &RootedPath,
     out: &mut Out,
-) {
-    let text = |tag| header.string(tag).map(escape).unwrap_or_default();
+) -> bool {
     let seal = seal(header, keyring);
+    let signed = seal.signatures.iter().any(|checked| matches!(checked.outcome, Outcome::Good(_)));
     let key = unused_key(key(header), &seal, out);
-    out.facts.packages.entry(key.clone()).or_insert_with(|| Package {
+    out.facts.packages.entry(key.clone()).or_insert_with(|| package(header, seal));
+    for (real, file) in claims {
+        let record = record(&key, file, source);
+        let records = out.facts.records.entry(real).or_default();
+        if !records.contains(&record) {
+            records.push(record);
+        }
+    }
+    signed
+}
+
+/// The package that the header describes, sealed so.
+pub(super) fn package(header: &Header<'_>, seal: Seal) -> Package {
+    let text = |tag| header.string(tag).map(escape).unwrap_or_default();
+    Package {
         system: PackageSystem::Rpm,
         name: text(tag::NAME),
         version: version(header),
@@ -35,13 +49,6 @@ pub(super) fn write(
         seal: Some(seal),
         source: text(tag::SOURCE_RPM),
         demands: requires::demands(header).iter().map(demand).collect(),
-    });
-    for (real, file) in claims {
-        let record = record(&key, file, source);
-        let records = out.facts.records.entry(real).or_default();
-        if !records.contains(&record) {
-            records.push(record);
-        }
     }
 }
 
@@ -74,7 +81,8 @@ fn version(header: &Header<'_>) -> String {
     format!("{epoch}{}-{}", text(tag::VERSION), text(tag::RELEASE))
 }
 
-fn seal(header: &Header<'_>, keyring: &Keyring) -> Seal {
+/// The signatures over the header, checked.
+pub(super) fn seal(header: &Header<'_>, keyring: &Keyring) -> Seal {
     let signed = header.signed();
     let unknown = |outcome| Checked { version: 0, hash: Hash::Other, created: None, issuer: String::new(), outcome };
     let check = |packets: &Vec<u8>| {
