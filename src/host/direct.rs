@@ -13,17 +13,47 @@ const BLOCK: usize = 4096;
 /// Bytes read at once.
 const CHUNK: usize = 1 << 20;
 
+/// File systems whose medium is another machine's, or a program's: what lies there may be newer than the cache without anything
+/// being wrong (linux/magic.h; statfs(2); Lustre's lustre_user.h; for GPFS and BeeGFS coreutils' stat.c).
+const ELSEWHERE: [u32; 12] = [
+    0x6969,      // NFS
+    0x0bd0_0bd0, // Lustre
+    0x4750_4653, // GPFS
+    0x1983_0326, // BeeGFS
+    0x00c3_6400, // Ceph
+    0xff53_4d42, // CIFS
+    0xfe53_4d42, // SMB 2
+    0x517b,      // SMB
+    0x5346_414f, // AFS
+    0x6b41_4653, // kAFS
+    0x0102_1997, // 9P
+    0x6573_5546, // FUSE
+];
+
 /// The content of the inode that `process` maps at `start..end`, if it has at most `limit` bytes; `None` if its file system
-/// cannot be read past the cache: one in memory, or compressed.
+/// cannot be read past the cache (it is in memory, or compressed), or its medium is another machine's.
 ///
 /// # Errors
 /// As [`ProcProblem`] says.
 pub fn mapped(process: &Process, start: u64, end: u64, limit: u64) -> Result<Option<Vec<u8>>, ProcProblem> {
     match process.open_mapped_direct(start, end) {
+        Ok(fd) if is_elsewhere(&fd)? => Ok(None),
         Ok(fd) => content(&fd, limit),
         Err(ProcProblem::Os(Errno::EINVAL)) => Ok(None),
         Err(problem) => Err(problem),
     }
+}
+
+fn is_elsewhere(fd: &OwnedFd) -> Result<bool, ProcProblem> {
+    let kind = nix::sys::statfs::fstatfs(fd)?.filesystem_type().0;
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::unnecessary_cast,
+        reason = "magic numbers have 32 bits"
+    )]
+    let kind = kind as u32;
+    Ok(ELSEWHERE.contains(&kind))
 }
 
 fn content(fd: &OwnedFd, limit: u64) -> Result<Option<Vec<u8>>, ProcProblem> {

@@ -22,7 +22,7 @@ pub fn judge(root: &RootFacts, result: &mut CheckResult) {
     if let Some(first) = cached_only.first() {
         let reason = format!(
             "{} of the files that servers execute, `{first}` among them, lie on a file system that cannot be read past the \
-             page cache (in memory, or compressed), and were not compared with a medium",
+             page cache (in memory, or compressed) or on another machine's, and were not compared with a medium",
             cached_only.len()
         );
         result.gap(Gap::noted(Subject::Host, reason));
