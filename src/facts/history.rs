@@ -38,6 +38,8 @@ pub struct KeptVersion {
     /// Whether exactly this metadata, with the time of its installation, is in the database now: then no other version was
     /// installed in between.
     pub is_installed: bool,
+    /// When it was installed, as the database says; nobody has signed that.
+    pub installed_at: Option<Timestamp>,
     /// What it records of the files that were replaced, by canonical path.
     pub files: BTreeMap<RootedPath, Digest>,
 }

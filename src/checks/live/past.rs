@@ -84,9 +84,15 @@ impl Past<'_> {
         if kept.iter().any(|(.., recorded)| own(recorded).is_none()) {
             return Origin::Unknown("its digest could not be computed as its package records it");
         }
-        // Versions come and go between two scans: only of one that has been there all the time is it known that no other was.
+        // Versions come and go between two scans: only of one that has been there all the time is it known that no other was. A
+        // clock that went wrong shows where a version was kept before it was installed.
         let started = started(history, process);
-        if !kept.iter().any(|(version, ..)| version.is_installed && version.since <= started) {
+        let lasts = |version: &KeptVersion| {
+            version.is_installed
+                && version.since <= started
+                && version.installed_at.is_some_and(|installed| installed <= started && installed <= version.since)
+        };
+        if !kept.iter().any(|(version, ..)| lasts(version)) {
             return Origin::Unknown(
                 "another version of its package may have been installed since the process was started",
             );

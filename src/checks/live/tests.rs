@@ -212,6 +212,7 @@ fn version(version: &str, content: &str, days: u64, key: &str) -> KeptVersion {
             demands: Vec::new(),
         },
         is_installed: false,
+        installed_at: Some(Timestamp(now - days * DAY)),
         since: Timestamp(now - days * DAY),
         files: [(RootedPath::new("/usr/sbin/sshd").unwrap(), digest(content))].into(),
     }
@@ -276,6 +277,16 @@ fn signed_history_tells_an_upgrade_from_an_attack() {
         meanwhile,
     );
     check(vec![new()], needed, Severity::Low, Verdict::Fail, meanwhile);
+    // Kept before it was installed: a clock was wrong.
+    let later = |version: KeptVersion| KeptVersion { installed_at: Some(Timestamp(version.since.0 + 1)), ..version };
+    check(vec![another(), later(lasting())], needed, Severity::Low, Verdict::Fail, meanwhile);
+    check(
+        vec![another(), KeptVersion { installed_at: None, ..lasting() }],
+        needed,
+        Severity::Low,
+        Verdict::Fail,
+        meanwhile,
+    );
     check(vec![], needed, Severity::Low, Verdict::Fail, "no signed metadata");
     // Whoever can write into the state directory cannot sign.
     let forged = version("9.2-1", "old", 50, STRANGER);

@@ -24,6 +24,8 @@ pub const NAME: u32 = 1000;
 pub const VERSION: u32 = 1001;
 /// Release.
 pub const RELEASE: u32 = 1002;
+/// When it was installed, in seconds since 1970; added then, hence never signed.
+pub const INSTALL_TIME: u32 = 1008;
 /// Epoch.
 pub const EPOCH: u32 = 1003;
 /// The source package it was built from, a file name.

@@ -52,12 +52,12 @@ codes! { LIVE;
         ["needrestart(1)", "proc(5), maps"]
     UNSIGNED_CODE = "live/unsigned-code", Compromise, Critical;
         "an SSH server runs an earlier content of a file, and that content is none of a signed version";
-        "The file on disk has been replaced, and what the process still runs is none of the versions whose signed metadata earlier \
-         scans kept, though they kept it since before the process was started. So the process was started from a file that \
-         nobody signed and that was put back afterwards. One honest way leads here: two upgrades between two scans, and the \
-         process was started between them; then the package manager's own history names the version in between.";
-        "Save the mapped content (`/proc/PID/map_files`) before the process ends, look for a version between the two in the \
-         package manager's history (`dnf history`, `zypper`'s log), and treat the host as compromised if there is none.";
+        "The file on disk has been replaced, and what the process still runs is none of the versions whose signed metadata was \
+         kept. The version that is installed now was there before the process was started, by an earlier scan and by the \
+         database's own time of installation, and no other has been since. So the process was started from a file that nobody \
+         signed and that was put back afterwards.";
+        "Save the mapped content (`/proc/PID/map_files`) before the process ends, and treat the host as compromised. Compare with \
+         the package manager's history (`dnf history`, `zypper`'s log).";
         ["proc(5), map_files"]
     REINSTALLED = "live/reinstalled", Hygiene, Informational;
         "an SSH server runs a file that was replaced by one of the same content";

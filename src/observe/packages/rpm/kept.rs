@@ -10,7 +10,8 @@ use super::{keys, record};
 use crate::facts::history::KeptVersion;
 use crate::formats::rpm::files::files;
 use crate::formats::rpm::header::Header;
-use crate::model::{Digest, RootedPath};
+use crate::formats::rpm::tag;
+use crate::model::{Digest, RootedPath, Timestamp};
 use crate::trust::keyring::Keyring;
 
 /// Of the headers `kept` those that record one of `paths`; and how many were damaged.
@@ -52,6 +53,7 @@ fn version(
         package: record::package(&header, record::seal(&header, keyring)),
         since: kept.since,
         is_installed: kept.is_installed,
+        installed_at: header.dribble_numbers(tag::INSTALL_TIME).and_then(|times| times.get(0)).map(Timestamp),
         files,
     };
     Some((!digests.is_empty()).then(|| version(digests)))
