@@ -1,7 +1,9 @@
 //! Assembles the stack of one service and management group from the files of a root, as libpam does when an application
 //! calls `pam_start` (Linux-PAM 1.5.2, `pam_handlers.c`: `_pam_init_handlers`, `_pam_load_conf_file`).
 
-use std::collections::BTreeSet;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::formats::os_release;
@@ -104,6 +106,8 @@ pub fn assemble(service: &[u8], group: Group, files: &dyn Files) -> Stack {
         other: Vec::new(),
         entries: 0,
         bytes: 0,
+        parsed: BTreeMap::new(),
+        include_all: OnceCell::new(),
     };
     let refused = reader.load_all();
     let Reader { mut out, own, other, .. } = reader;
@@ -127,6 +131,10 @@ struct Reader<'a> {
     other: Vec<Handler>,
     entries: usize,
     bytes: usize,
+    /// Files that were read: distributions include one for each type of entry.
+    parsed: BTreeMap<RootedPath, Rc<File>>,
+    /// Whether this root's libpam knows `@include`, once somebody asked.
+    include_all: OnceCell<bool>,
 }
 
 /// How a file came to be read.
@@ -174,19 +182,9 @@ impl<'a> Reader<'a> {
     /// Loads `name` as a service of its own; whether there was a file.
     fn load_service(&mut self, name: &[u8]) -> Result<bool, Refused> {
         let Some((path, bytes)) = self.open(name, None) else { return Ok(false) };
-        let file = pam::parse(bytes);
+        let file = self.parse(&path, bytes);
         self.read_file(&path, &file, Scope { service: name, only: None, depth: 0, level: 0 })?;
         Ok(true)
-    }
-
-    /// Whether this root's libpam knows `@include`: not if os-release(5) names a distribution outside Debian's family.
-    fn reads_include_all(&self) -> bool {
-        let Some(path) = RootedPath::new("/etc/os-release") else { return true };
-        let Seen::Text(bytes) = self.files.text(&path) else { return true };
-        let release = os_release::parse(bytes);
-        let family = ["ID", "ID_LIKE"].iter().filter_map(|key| release.get(*key));
-        let words: Vec<&str> = family.flat_map(|value| value.split(' ')).collect();
-        words.is_empty() || words.iter().any(|word| ["debian", "ubuntu"].contains(word))
     }
 
     /// pam.conf(5): used only if no directory of service files exists.
@@ -253,6 +251,15 @@ impl<'a> Reader<'a> {
         None
     }
 
+    fn parse(&mut self, path: &RootedPath, bytes: &[u8]) -> Rc<File> {
+        if let Some(known) = self.parsed.get(path) {
+            return Rc::clone(known);
+        }
+        let file = Rc::new(pam::parse(bytes));
+        self.parsed.insert(path.clone(), Rc::clone(&file));
+        file
+    }
+
     fn read_file(&mut self, path: &RootedPath, file: &File, scope: Scope<'_>) -> Result<(), Refused> {
         for (number, oddity) in &file.oddities {
             self.problem(path.clone(), *number, oddity.describe(), oddity.is_undecidable());
@@ -281,13 +288,18 @@ impl<'a> Reader<'a> {
     }
 
     fn read_line(&mut self, path: &RootedPath, line: &Line, scope: Scope<'_>, other: bool) -> Result<(), Refused> {
-        let place = Place { path: path.clone(), line: line.number, text: text::escape(&line.text).into() };
         for oddity in &line.oddities {
             self.problem(path.clone(), line.number, oddity.describe(), oddity.is_undecidable());
         }
+        if let Entry::Ordinary { kind: Some(kind), control: Control::Module(_), target: Some(_), .. } = &line.entry
+            && *kind != self.kind
+        {
+            return Ok(());
+        }
+        let place = Place { path: path.clone(), line: line.number, text: text::escape(&line.text).into() };
         match &line.entry {
             Entry::IncludeAll(target) => {
-                if !self.reads_include_all() {
+                if !*self.include_all.get_or_init(|| reads_include_all(self.files)) {
                     let text = "`@include` is Debian's: what this libpam makes of it is not known";
                     self.problem(path.clone(), line.number, text.to_owned(), true);
                 }
@@ -372,7 +384,10 @@ impl<'a> Reader<'a> {
             return refuse(self, text, true);
         }
         match self.open(target, Some(place)) {
-            Some((path, bytes)) => self.read_file(&path, &pam::parse(bytes), Scope { depth, ..scope }),
+            Some((path, bytes)) => {
+                let file = self.parse(&path, bytes);
+                self.read_file(&path, &file, Scope { depth, ..scope })
+            }
             None => {
                 refuse(self, format!("`{}` cannot be opened, so the entry always fails", text::escape(target)), false)
             }
@@ -396,6 +411,16 @@ impl<'a> Reader<'a> {
             self.out.problems.push(Problem { text, undecidable: true, ..problem });
         }
     }
+}
+
+/// Whether this root's libpam knows `@include`: not if os-release(5) names a distribution outside Debian's family.
+fn reads_include_all(files: &dyn Files) -> bool {
+    let Some(path) = RootedPath::new("/etc/os-release") else { return true };
+    let Seen::Text(bytes) = files.text(&path) else { return true };
+    let release = os_release::parse(bytes);
+    let family = ["ID", "ID_LIKE"].iter().filter_map(|key| release.get(*key));
+    let words: Vec<&str> = family.flat_map(|value| value.split(' ')).collect();
+    words.is_empty() || words.iter().any(|word| ["debian", "ubuntu"].contains(word))
 }
 
 fn line_has_type(entry: &Entry) -> bool {
