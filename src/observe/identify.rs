@@ -68,8 +68,7 @@ impl Identifier {
         if let Some(known) = self.known.get(&meta.identity()) {
             return Ok(known.clone());
         }
-        let snapshot = Snapshot::read(root, path, MAX_PROGRAM)?;
-        Ok(self.remember(&snapshot))
+        Ok(self.read(root.open_file(path)?)?.1)
     }
 
     /// What `process` executes: the file mapped where its entry point lies, and not what `/proc/PID/exe` says, which a
@@ -113,16 +112,23 @@ impl Identifier {
     /// What lies behind this descriptor, read unless it was before.
     fn open(&mut self, fd: OwnedFd) -> Result<(Meta, Option<Program>), ReadProblem> {
         let meta = Snapshot::meta_of(&fd)?;
-        if let Some(known) = self.known.get(&meta.identity()) {
-            return Ok((meta, known.clone()));
+        match self.known.get(&meta.identity()) {
+            Some(known) => Ok((meta, known.clone())),
+            None => self.read(fd),
         }
-        let snapshot = Snapshot::from_fd(fd, MAX_PROGRAM)?;
-        Ok((snapshot.meta().clone(), self.remember(&snapshot)))
     }
 
-    fn remember(&mut self, snapshot: &Snapshot) -> Option<Program> {
-        let known = self.known.entry(snapshot.meta().identity());
-        known.or_insert_with(|| program::identify(snapshot.bytes())).clone()
+    /// Most programs of a host hold no word of SSH; those are passed over piece by piece, since daemons of a hundred
+    /// megabytes are nothing unusual.
+    fn read(&mut self, fd: OwnedFd) -> Result<(Meta, Option<Program>), ReadProblem> {
+        let (meta, program) = if Snapshot::any_part(&fd, MAX_PROGRAM, program::SHARED, program::may_be_server)? {
+            let snapshot = Snapshot::from_fd(fd, MAX_PROGRAM)?;
+            (snapshot.meta().clone(), program::identify(snapshot.bytes()))
+        } else {
+            (Snapshot::meta_of(&fd)?, None)
+        };
+        self.known.insert(meta.identity(), program.clone());
+        Ok((meta, program))
     }
 }
 
