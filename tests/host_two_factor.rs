@@ -14,8 +14,9 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use common::login::{OTP_LINE, Offer, UID, log_in, two_factor};
+use common::login::{DROP_IN, OTP_LINE, Offer, UID, log_in, two_factor};
 use common::mimic::{self, Part, trial};
 use common::namespace::Host;
 use common::report::{CHECKS, Scan};
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         trial("clean_passes_all_six_checks", PARTS, clean_passes_all_six_checks),
         trial("an_ordinary_user_sees_too_little", PARTS, an_ordinary_user_sees_too_little),
         trial("without_the_otp_line_the_key_alone_logs_in", PARTS, without_the_otp_line_the_key_alone_logs_in),
+        trial("what_a_server_runs_with_is_judged_too", PARTS, what_a_server_runs_with_is_judged_too),
     ];
     trials.extend(TAMPERS.iter().map(Tamper::trial));
     mimic::run(trials)
@@ -201,6 +203,59 @@ fn without_the_otp_line_the_key_alone_logs_in() {
         host.start_sshd(22, &[], &["/usr/sbin/sshd"]);
         let done = log_in(&host, 22, Offer::KeyAlone, "id -un");
         assert_eq!(String::from_utf8_lossy(&done.stdout), expected, "{done:?}");
+    }
+}
+
+/// A file that is mended and not read again closes nothing. Whoever remembers what the server read says so; whoever does not
+/// says that he takes it to have read what lies there.
+fn what_a_server_runs_with_is_judged_too() {
+    let root = two_factor();
+    let strong = root.read(DROP_IN);
+    root.write(DROP_IN, "AuthenticationMethods publickey\n");
+    // Times of files and processes are seconds: what is to be older must be visibly so.
+    std::thread::sleep(Duration::from_secs(4));
+    let host = Host::boot(root);
+    let pid = host.start_sshd(22, &[], &["/usr/sbin/sshd"]);
+    let kept = ["--spool", "/run/spool", "--state", "/run/state", "--facts-out", "/run/facts.json"];
+    let held = || {
+        let facts: serde_json::Value = serde_json::from_str(&host.root().read("/run/facts.json")).unwrap();
+        facts["roots"][0]["servers"][0]["loaded_config"].clone()
+    };
+    let scan = host.scan(&kept);
+    assert_eq!(scan.accused("login").len(), 1, "{}", scan.troubles());
+    assert_eq!(held(), "as-it-is");
+
+    host.root().write(DROP_IN, &strong);
+    assert_eq!(String::from_utf8_lossy(&log_in(&host, 22, Offer::KeyAlone, "id -un").stdout), "alice\n");
+    let scan = host.scan(&kept);
+    let told: Vec<&str> = scan.findings("login").iter().map(|one| one["code"].as_str().unwrap()).collect();
+    assert_eq!(told, ["login/config-not-loaded", "login/single-factor-path"], "{}", scan.troubles());
+    let about = scan.findings("login").iter().all(|one| one["subject"].to_string().contains("it runs with"));
+    assert!(about && held()["other"][DROP_IN].is_string(), "{}", scan.troubles());
+    let proofs = scan.report["login"].as_array().unwrap();
+    assert_eq!(proofs.iter().map(|one| one["proof"].as_str().unwrap()).collect::<Vec<_>>(), ["proved", "refuted"]);
+    assert!(proofs[1]["counterexamples"][0]["fix"].to_string().contains(&format!("kill -HUP {pid}")), "{proofs:#?}");
+    let forgetful = host.scan(&[]);
+    assert_eq!(forgetful.verdict("login"), "pass", "{}", forgetful.troubles());
+    assert!(forgetful.report["login"][0]["assumptions"].to_string().contains("sshd_config as it is now"));
+
+    // It starts itself anew within its process: same number, same start time.
+    host.must(&["kill", "-HUP", &pid.to_string()]);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !log_in(&host, 22, Offer::KeyAlone, "id -un").stdout.is_empty() {
+        assert!(Instant::now() < deadline, "it still lets a key alone in");
+    }
+    let scan = host.scan(&kept);
+    assert_eq!((scan.verdict("login"), held().is_null()), ("pass", true), "{}", scan.troubles());
+    // Once the files are older than the last scan that saw it before it began anew, it is known again.
+    std::thread::sleep(Duration::from_secs(4));
+    host.scan(&kept);
+    host.must(&["kill", "-HUP", &pid.to_string()]);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while held() != "as-it-is" {
+        assert!(Instant::now() < deadline, "{}", held());
+        let scan = host.scan(&kept);
+        assert_eq!(scan.verdict("login"), "pass", "{}", scan.troubles());
     }
 }
 

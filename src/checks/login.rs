@@ -7,17 +7,20 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use crate::facts::directory::{Given, Population, population};
+use crate::facts::server::Loaded;
 use crate::facts::{Facts, RootFacts, ServerFacts};
 use crate::formats::program::Implementation;
 use crate::login::explore::KnownStacks;
-use crate::login::prove::{self, Outcome, Server, Violation};
+use crate::login::prove::{self, Outcome, Server, Violation, World};
 use crate::login::simple::{self, Demand};
 use crate::login::sshd::{Config, Problem};
 use crate::login::standing::{Grant, Standing};
+use crate::login::tree::Texts;
 use crate::login::{explain, fix, reach, sentence};
+use crate::model::loaded::ConfigFiles;
 use crate::model::report::{self, Proof};
 use crate::model::text::escape;
-use crate::model::{Check, CheckResult, Evidence, Finding, Gap, Subject, code};
+use crate::model::{Check, CheckResult, Evidence, Finding, Gap, RootedPath, Subject, code};
 use crate::policy::{LoginPolicy, Policy};
 
 /// The proof of every server. Dear: made once, judged by [`check`] and shown by [`Proved::entry`].
@@ -46,6 +49,8 @@ pub fn check(proofs: &[Proved<'_>]) -> CheckResult {
 /// What was shown about one server.
 pub struct Proved<'a> {
     facts: &'a ServerFacts,
+    /// The configuration that it was judged by, if not the one that lies on the disk.
+    loaded: Option<&'a ConfigFiles>,
     /// As the report shows it.
     pub entry: report::Login,
     /// `None` for servers that are not OpenSSH.
@@ -65,25 +70,43 @@ fn prove_root<'a>(
     population: &Population<'_>,
     policy: &Rc<(LoginPolicy, Vec<String>)>,
 ) -> Vec<Proved<'a>> {
-    root.servers
-        .iter()
-        .map(|facts| match facts.implementation {
-            Implementation::OpenSsh => openssh(root, population, facts, policy),
-            _ => other(facts, policy),
-        })
-        .collect()
+    let mut proofs = Vec::new();
+    for facts in &root.servers {
+        if facts.implementation != Implementation::OpenSsh {
+            proofs.push(other(facts, policy));
+            continue;
+        }
+        proofs.push(openssh(root, population, facts, None, policy));
+        // What it runs with counts until it starts anew, what lies on the disk from then on: both must hold.
+        if let Some(Loaded::Other(files)) = &facts.loaded_config {
+            proofs.push(openssh(root, population, facts, Some(files), policy));
+        }
+    }
+    proofs
+}
+
+/// What a running server is called when it is judged by the configuration that it holds.
+fn label(facts: &ServerFacts, loaded: Option<&ConfigFiles>) -> String {
+    if loaded.is_some() { format!("{} with the configuration it runs with", facts.label) } else { facts.label.clone() }
 }
 
 fn openssh<'a>(
     root: &RootFacts,
     population: &Population<'_>,
     facts: &'a ServerFacts,
+    loaded: Option<&'a ConfigFiles>,
     dated: &Rc<(LoginPolicy, Vec<String>)>,
 ) -> Proved<'a> {
     let policy = &dated.0;
     let server = crate::facts::login::server(facts);
     let world = population.world();
-    let config = prove::config(&server, world);
+    let config = match loaded {
+        Some(files) => {
+            let bytes = files.iter().map(|(path, text)| (path.clone(), text.as_bytes().to_vec()));
+            prove::config(&server, World { tree: &Texts(bytes.collect()), ..world })
+        }
+        None => prove::config(&server, world),
+    };
     let mut stacks = KnownStacks::new();
     let mut outcome = prove::prove_with(&server, config.as_ref(), world, policy, &mut stacks);
     outcome.doubt(&population.unknowns);
@@ -92,22 +115,28 @@ fn openssh<'a>(
     if let Some(config) = &config {
         let mut fixes = fix::Search::new(&server, world, policy, config, stacks);
         for violation in outcome.violations.iter().take(MAX_COUNTEREXAMPLES) {
-            let fix = fixes.smallest(violation);
-            counterexamples.push(explain::counterexample(violation, &server, config, fix));
+            // What lies on the disk is judged by itself: here the only remedy is to have it read.
+            let fix = if loaded.is_some() { reload(facts) } else { fixes.smallest(violation) };
+            let mut example = explain::counterexample(violation, &server, config, fix);
+            if loaded.is_some() {
+                example.replay = explain::attempt(violation);
+            }
+            counterexamples.push(example);
             evidence.push(lines(violation, config));
         }
     }
     let number = |count: Option<usize>| count.and_then(|count| u32::try_from(count).ok());
     let entry = report::Login {
-        server: facts.label.clone(),
+        server: label(facts, loaded),
         proof: outcome.proof,
         authenticators: number(outcome.authenticators),
         categories: number(outcome.categories),
         counterexamples,
-        assumptions: assumptions(&server, &outcome, (root, population), policy),
+        assumptions: assumptions(&server, facts.loaded_config.is_some(), &outcome, (root, population), policy),
         exemptions: outcome.grants().into_iter().filter_map(|grant| exemption(grant, &outcome, policy)).collect(),
     };
-    Proved { facts, entry, outcome: Some(outcome), evidence, seeds, demand: None, policy: Rc::clone(dated) }
+    let policy = Rc::clone(dated);
+    Proved { facts, loaded, entry, outcome: Some(outcome), evidence, seeds, demand: None, policy }
 }
 
 /// Most counterexamples shown for one server; the number of others is told.
@@ -131,6 +160,12 @@ fn exemption(grant: Grant, outcome: &Outcome, policy: &LoginPolicy) -> Option<re
     })
 }
 
+/// How a server is made to read what lies on the disk.
+fn reload(facts: &ServerFacts) -> String {
+    let pid = facts.pids.first().map_or_else(|| "its process".to_owned(), ToString::to_string);
+    format!("let it read its files as they are now: `kill -HUP {pid}`, or reload its unit")
+}
+
 fn other<'a>(facts: &'a ServerFacts, policy: &Rc<(LoginPolicy, Vec<String>)>) -> Proved<'a> {
     let bytes = |text: &String| crate::model::text::unescape(text).unwrap_or_else(|| text.clone().into_bytes());
     let arguments: Vec<Vec<u8>> = facts.arguments.iter().map(bytes).collect();
@@ -146,11 +181,12 @@ fn other<'a>(facts: &'a ServerFacts, policy: &Rc<(LoginPolicy, Vec<String>)>) ->
         exemptions: Vec::new(),
     };
     let (evidence, seeds, policy) = (Vec::new(), Vec::new(), Rc::clone(policy));
-    Proved { facts, entry, outcome: None, evidence, seeds, demand: Some(demand), policy }
+    Proved { facts, loaded: None, entry, outcome: None, evidence, seeds, demand: Some(demand), policy }
 }
 
 fn assumptions(
     server: &Server,
+    is_known: bool,
     outcome: &Outcome,
     (root, population): (&RootFacts, &Population<'_>),
     policy: &LoginPolicy,
@@ -164,7 +200,7 @@ fn assumptions(
         assumptions.push(format!("there are no accounts besides the {} of passwd(5)", root.login.accounts.len()));
     }
     assumptions.extend(population.taken.clone());
-    if let Some(dialect) = server.dialect {
+    if let Some(dialect) = server.dialect.filter(|_| !is_known) {
         assumptions.push(format!("{} read {} as it is now", dialect, server.config));
     }
     if outcome.paths.iter().any(|path| path.hardware) {
@@ -192,8 +228,17 @@ fn is_exposed(facts: &ServerFacts) -> bool {
 
 fn judge(proved: &Proved<'_>, result: &mut CheckResult) {
     let policy = &proved.policy.0;
-    let subject = Subject::Login { server: proved.facts.label.clone() };
+    let subject = Subject::Login { server: proved.entry.server.clone() };
     let exposed = is_exposed(proved.facts);
+    if let Some(files) = proved.loaded {
+        let first = Evidence::Fact { about: "files it read".to_owned(), value: listed(files.keys()) };
+        let message =
+            "runs with a configuration that is not the one on the disk: its files have changed since it read them";
+        result.findings.push(
+            Finding::new(code::LOGIN_CONFIG_NOT_LOADED, subject.clone(), message, first)
+                .with_remediation(reload(proved.facts)),
+        );
+    }
     let Some(outcome) = &proved.outcome else {
         if !exposed {
             return;
@@ -281,6 +326,10 @@ fn in_reach(seeds: &[reach::Seed], subject: &Subject) -> Option<Finding> {
         finding = finding.and(shown(seed));
     }
     Some(finding)
+}
+
+fn listed<'a>(paths: impl Iterator<Item = &'a RootedPath>) -> String {
+    paths.map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn line(problem: &Problem) -> Evidence {

@@ -60,7 +60,8 @@ impl SpoolArgs {
     fn remember(&self, facts: &Facts) -> std::io::Result<()> {
         let state = own::state::State::open(&self.state)?;
         state.keep_evidence(&facts.remember.evidence, facts.observed_at)?;
-        state.keep_compared(&facts.remember.medium)
+        state.keep_compared(&facts.remember.medium)?;
+        state.keep_loaded(&facts.remember.loaded)
     }
 
     fn keeping<'a>(&'a self, spool: &'a Path, facts: &Facts, accounts: Option<&Given>) -> anyhow::Result<Keeping<'a>> {

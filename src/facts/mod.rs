@@ -18,6 +18,7 @@ pub mod server;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::loaded::LoadedConfig;
 use crate::model::report::Usage;
 use crate::model::{Check, Gap, RootedPath, Timestamp};
 
@@ -63,6 +64,8 @@ pub struct Remember {
     pub evidence: Vec<Vec<u8>>,
     /// Files that hold the same on their medium as in the cache, by this scan or an earlier one of this boot.
     pub medium: Vec<medium::ComparedFile>,
+    /// The configurations that running servers hold.
+    pub loaded: Vec<LoadedConfig>,
 }
 
 /// What the kernel says about the host as a whole.

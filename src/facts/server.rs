@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::formats::program::Implementation;
 use crate::model::RootedPath;
+use crate::model::loaded::ConfigFiles;
 
 /// One server instance. Found by socket owner, by its executable's identity, or by a unit or well-known path; never by
 /// process name.
@@ -44,6 +45,20 @@ pub struct ServerFacts {
     pub pids: Vec<i32>,
     /// Whether it runs as an ordinary user and so cannot log anybody else in: listed, searched, outside the verdict.
     pub user_server: bool,
+    /// The configuration that it runs with, as far as earlier scans can tell: sshd reads its files when it starts, not when
+    /// they change. Absent where nobody knows, and for servers that read them for each connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loaded_config: Option<Loaded>,
+}
+
+/// The configuration that a server holds in its memory, against the one that lies on the disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loaded {
+    /// The same.
+    AsItIs,
+    /// The files said this when it read them.
+    Other(ConfigFiles),
 }
 
 /// How a server comes to run.
@@ -107,6 +122,7 @@ impl ServerFacts {
             sockets: Vec::new(),
             pids: Vec::new(),
             user_server: false,
+            loaded_config: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::classes::addresses::MAPPED;
-use super::prove::{Server, Violation};
+use super::prove::{Server, Violation, Witness};
 use super::sshd::{Config, Origin};
 use crate::formats::sshd_config::address::Range;
 use crate::model::report::Counterexample;
@@ -236,6 +236,13 @@ fn replay(violation: &Violation, server: &Server) -> String {
     let (from, port) = (&witness.from, witness.port);
     let specification = format!("user={user},host={from},addr={from}{to},lport={port}");
     format!("sshd -T -f {}{options} -C {}", quoted(server.config.as_bytes()), quoted(specification.as_bytes()))
+}
+
+/// A command that tries the login itself: what a server holds in its memory no command of its shows.
+#[must_use]
+pub fn attempt(violation: &Violation) -> String {
+    let Witness { user, port, .. } = &violation.witness;
+    format!("ssh -v -p {port} -l {} localhost", quoted(user))
 }
 
 /// A word for the shell.

@@ -9,6 +9,7 @@ pub mod finding;
 pub mod gap;
 pub mod inode;
 pub mod limits;
+pub mod loaded;
 mod md5;
 pub mod path;
 pub mod report;

@@ -7,6 +7,7 @@ pub mod history;
 pub mod identify;
 pub mod inspect;
 pub mod kernel;
+mod loaded;
 pub mod login;
 pub mod mapped;
 pub mod medium;
@@ -143,6 +144,9 @@ pub fn observe(
         probes::observe(proc, &mut facts);
         rights::observe(proc, &mut facts);
         history::observe(&root, proc, request, &remember.evidence, &mut facts);
+        if let Some(state) = &request.state {
+            remember.loaded = loaded::observe(proc, state, start.at, &mut facts);
+        }
         // Once in a boot and after each change, where something remembers; else only if asked for.
         if request.deep || request.state.is_some() {
             let state = request.state.as_deref().filter(|_| !request.deep);

@@ -1,5 +1,6 @@
 //! What a node keeps of itself from scan to scan: its key and its ledger, readable by who scans only.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::output;
 use super::spool::{Lock, directory, lock};
+use crate::model::loaded::LoadedConfig;
 use crate::model::{Algorithm, Digest, Identity, Timestamp};
 
 /// Where the state lies unless the command line says otherwise.
@@ -26,6 +28,11 @@ const MAX_EVIDENCE_BYTES: u64 = 64 << 20;
 /// Where, within the state, the files stand that were compared with their medium, and its largest size.
 const COMPARED: &str = "compared.json";
 const MAX_COMPARED: u64 = 4 << 20;
+
+/// Where, within the state, the configurations stand that running servers hold, and its largest size: those of three or four
+/// servers, each with files of some kilobytes.
+const LOADED: &str = "loaded.json";
+const MAX_LOADED: u64 = 64 << 20;
 
 /// A ledger with thousands of open findings stays below this.
 const MAX_LEDGER: u64 = 64 << 20;
@@ -108,6 +115,13 @@ struct Comparisons {
     files: BTreeSet<(Identity, Digest)>,
 }
 
+/// What running servers hold, and in which boot.
+#[derive(Serialize, Deserialize)]
+struct Servers<'a> {
+    boot: String,
+    servers: Cow<'a, [LoadedConfig]>,
+}
+
 impl State {
     /// Keeps which files were found to be the same on their medium as in the cache, for later scans of this boot.
     ///
@@ -119,6 +133,15 @@ impl State {
         }
         let comparisons = Comparisons { boot: boot_id(), files: files.iter().copied().collect() };
         output::write_for(&self.dir.join(COMPARED), &serde_json::to_vec(&comparisons)?, 0o600, None)
+    }
+
+    /// Keeps which configurations running servers hold, in place of what was kept.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn keep_loaded(&self, servers: &[LoadedConfig]) -> io::Result<()> {
+        let kept = Servers { boot: boot_id(), servers: Cow::Borrowed(servers) };
+        output::write_for(&self.dir.join(LOADED), &serde_json::to_vec(&kept)?, 0o600, None)
     }
 
     /// Keeps signed metadata for later scans. What was kept before and is seen again stays the newer; what was not seen for
@@ -172,6 +195,16 @@ pub fn compared(dir: &Path) -> BTreeSet<(Identity, Digest)> {
         .filter(|stored| !stored.boot.is_empty() && stored.boot == boot_id())
         .map(|stored| stored.files)
         .unwrap_or_default()
+}
+
+/// The configurations that the servers which run in this boot held when they were last seen, by the state at `dir`; none if it
+/// does not say.
+#[must_use]
+pub fn loaded(dir: &Path) -> Vec<LoadedConfig> {
+    let stored = read(&dir.join(LOADED), MAX_LOADED).ok();
+    let stored = stored.and_then(|bytes| serde_json::from_slice::<Servers<'_>>(&bytes).ok());
+    let stored = stored.filter(|stored| !stored.boot.is_empty() && stored.boot == boot_id());
+    stored.map(|stored| stored.servers.into_owned()).unwrap_or_default()
 }
 
 /// The signed metadata kept in the state at `dir`, each piece with the time since when; none if there is no state. Read one

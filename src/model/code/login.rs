@@ -33,10 +33,15 @@ codes! { LOGIN;
          address as text. What stands in the block has no effect.";
         "Write `*,!pattern` where everybody else is meant, `Match Address` where a network is, or remove the block.";
         ["ssh_config(5), PATTERNS", "sshd_config(5), Match"]
+    LOGIN_CONFIG_NOT_LOADED = "login/config-not-loaded", Hygiene, Low;
+        "a server runs with another configuration than the one on the disk";
+        "sshd reads its files when it starts and when it is told to (SIGHUP), not when they change. The state directory shows what          they said when this one read them, and that is not what they say now. Both are judged: what it runs with counts until it          reads them again, what lies on the disk from then on.";
+        "Reload the server once the files are as they should be: `systemctl reload ssh` (`sshd` on other systems).";
+        ["sshd(8), SIGHUP"]
     LOGIN_CONFIG_REFUSED = "login/config-refused", Hygiene, Medium;
         "sshd refuses its configuration";
         "sshd ends with an error when it reads this configuration. A server that is running still holds what it read when it \
-         was started, which nobody can see any more; after the next restart nobody can log in.";
+         was started, which shows only if a state directory kept it (`--spool`); after the next restart nobody can log in.";
         "Mend the line; `sshd -t` shows what sshd says.";
         ["sshd(8), -t", "sshd_config(5)"]
     LOGIN_SEED_IN_REACH = "login/seed-in-reach", Hygiene, Informational;
