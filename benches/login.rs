@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use common::case::{Case, Root};
 use sshproof::login::directory::{Directory, Spelling};
-use sshproof::login::explore::KnownStacks;
+use sshproof::login::explore::Known;
 use sshproof::login::pam::{Account, Files, Seen};
 use sshproof::login::prove::World;
 use sshproof::login::tree::{Names, Tree};
@@ -66,9 +66,9 @@ fn cost(case: &Case, world: World<'_>) -> f64 {
     let once = || {
         let (server, policy) = (case.server(), case.policy());
         let config = prove::config(&server, world).unwrap();
-        let mut stacks = KnownStacks::new();
-        let outcome = prove::prove_with(&server, Some(&config), world, &policy, &mut stacks);
-        let mut fixes = fix::Search::new(&server, world, &policy, &config, stacks);
+        let mut known = Known::default();
+        let outcome = prove::prove_with(&server, Some(&config), world, &policy, &mut known);
+        let mut fixes = fix::Search::new(&server, world, &policy, &config, known);
         for violation in outcome.violations.iter().take(8) {
             let fix = fixes.smallest(violation);
             std::hint::black_box(explain::counterexample(violation, &server, &config, fix));

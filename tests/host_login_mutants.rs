@@ -27,7 +27,7 @@ use common::case::Case;
 use common::mimic::{self, Part, trial};
 use common::namespace::Host;
 use common::root::Root;
-use sshproof::login::explore::KnownStacks;
+use sshproof::login::explore::Known;
 use sshproof::login::prove::{self, Outcome};
 use sshproof::login::sshd::Connection;
 use sshproof::model::RootedPath;
@@ -121,10 +121,10 @@ struct Mutant {
 fn mutants(case: &Case) -> Vec<Mutant> {
     let (server, world) = (case.server(), case.world());
     let config = prove::config(&server, world).unwrap();
-    let mut stacks = KnownStacks::new();
-    let _ = prove::prove_with(&server, Some(&config), world, &case.policy(), &mut stacks);
+    let mut known = Known::default();
+    let _ = prove::prove_with(&server, Some(&config), world, &case.policy(), &mut known);
     let mut paths: BTreeSet<RootedPath> = config.files.iter().map(|file| file.path.clone()).collect();
-    paths.extend(stacks.values().flat_map(|stacks| stacks.auth.read.iter().chain(&stacks.account.read)).cloned());
+    paths.extend(known.stacks().flat_map(|stacks| stacks.auth.read.iter().chain(&stacks.account.read)).cloned());
     let mut mutants = Vec::new();
     for path in paths {
         let Some(text) = case.root.texts.0.get(&path) else { continue };

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use common::case::Case;
 use common::mimic::{self, trial};
-use sshproof::login::explore::KnownStacks;
+use sshproof::login::explore::Known;
 use sshproof::login::pam::Account;
 use sshproof::login::prove::{self, World};
 use sshproof::login::{explain, fix, reach, sentence};
@@ -47,7 +47,7 @@ fn explored(case: &Case, more: &[Account]) -> (u64, u64, Option<usize>, usize) {
     let accounts = [case.world().accounts, more].concat();
     let world = World { accounts: &accounts, ..case.world() };
     let config = prove::config(&server, world).unwrap();
-    let outcome = prove::prove_with(&server, Some(&config), world, &policy, &mut KnownStacks::new());
+    let outcome = prove::prove_with(&server, Some(&config), world, &policy, &mut Known::default());
     let users = outcome.violations.iter().map(|violation| violation.users.len()).max().unwrap_or(0);
     (outcome.explored, outcome.classes, outcome.authenticators, users)
 }
@@ -101,11 +101,11 @@ fn check(case: &Case) {
     }
     let (expected, server, world, policy) = (&case.expected, case.server(), case.world(), case.policy());
     let config = prove::config(&server, world).unwrap();
-    let mut stacks = KnownStacks::new();
-    let mut outcome = prove::prove_with(&server, Some(&config), world, &policy, &mut stacks);
+    let mut known = Known::default();
+    let mut outcome = prove::prove_with(&server, Some(&config), world, &policy, &mut known);
     outcome.doubt(&case.doubts());
-    let seeds = reach::seeds(&stacks, world.accounts, world.tree);
-    let mut fixes = fix::Search::new(&server, world, &policy, &config, stacks);
+    let seeds = reach::seeds(&known, world.accounts, world.tree);
+    let mut fixes = fix::Search::new(&server, world, &policy, &config, known);
     let first = outcome.violations.first().map(|violation| {
         let fix = fixes.smallest(violation);
         explain::counterexample(violation, &server, &config, fix)

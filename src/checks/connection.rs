@@ -9,7 +9,7 @@ use crate::facts::{Facts, RootFacts, ServerFacts};
 use crate::formats::program::Implementation;
 use crate::formats::sshd_config::Dialect;
 use crate::login::explain;
-use crate::login::explore::KnownStacks;
+use crate::login::explore::Known;
 use crate::login::prove;
 use crate::login::sshd::{Config, Connection};
 use crate::login::standing;
@@ -162,7 +162,7 @@ pub fn effective(population: &Population<'_>, facts: &ServerFacts, asked: &Asked
 pub fn paths(population: &Population<'_>, facts: &ServerFacts, policy: &LoginPolicy) -> Paths {
     let (server, world) = (crate::facts::login::server(facts), population.world());
     let config = prove::config(&server, world);
-    let outcome = prove::prove_with(&server, config.as_ref(), world, policy, &mut KnownStacks::new());
+    let outcome = prove::prove_with(&server, config.as_ref(), world, policy, &mut Known::default());
     // Without a version there is no configuration, and no way was found either.
     let ways = config.iter().flat_map(|config| outcome.paths.iter().map(move |path| (config, path)));
     let paths = ways.map(|(config, path)| {

@@ -10,7 +10,7 @@ use crate::facts::directory::{Given, Population, population};
 use crate::facts::server::Loaded;
 use crate::facts::{Facts, RootFacts, ServerFacts};
 use crate::formats::program::Implementation;
-use crate::login::explore::KnownStacks;
+use crate::login::explore::Known;
 use crate::login::prove::{self, Outcome, Server, Violation, World};
 use crate::login::simple::{self, Demand};
 use crate::login::sshd::{Config, Problem};
@@ -107,13 +107,13 @@ fn openssh<'a>(
         }
         None => prove::config(&server, world),
     };
-    let mut stacks = KnownStacks::new();
-    let mut outcome = prove::prove_with(&server, config.as_ref(), world, policy, &mut stacks);
+    let mut known = Known::default();
+    let mut outcome = prove::prove_with(&server, config.as_ref(), world, policy, &mut known);
     outcome.doubt(&population.unknowns);
     let (mut counterexamples, mut evidence) = (Vec::new(), Vec::new());
-    let seeds = reach::seeds(&stacks, world.accounts, world.tree);
+    let seeds = reach::seeds(&known, world.accounts, world.tree);
     if let Some(config) = &config {
-        let mut fixes = fix::Search::new(&server, world, policy, config, stacks);
+        let mut fixes = fix::Search::new(&server, world, policy, config, known);
         for violation in outcome.violations.iter().take(MAX_COUNTEREXAMPLES) {
             // What lies on the disk is judged by itself: here the only remedy is to have it read.
             let fix = if loaded.is_some() { reload(facts) } else { fixes.smallest(violation) };

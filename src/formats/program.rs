@@ -90,6 +90,19 @@ pub fn may_be_server(part: &[u8]) -> bool {
     FINDERS.iter().any(|finder| finder.find(part).is_some())
 }
 
+/// Where Go's linker puts its note: before the code, which begins at the second page.
+pub const BEGINNING: usize = 4096;
+
+/// Whether a program that begins with `beginning` was linked by Go, by its note (`cmd/link`: owner `Go`, type 4, the id of the
+/// build). None of the servers that [`identify`] tells by name is written in Go, and Go's daemons are the largest of a node.
+/// Anybody can put such a note into his file: that may save work, it may not clear anything.
+#[must_use]
+pub fn is_of_go(beginning: &[u8]) -> bool {
+    let beginning = beginning.get(..BEGINNING).unwrap_or(beginning);
+    let is_note = |note: &[u8]| matches!(note, [4, 0, 0, 0, _, _, _, _, 4, 0, 0, 0, b'G', b'o', 0, 0]);
+    beginning.starts_with(b"\x7fELF") && beginning.windows(16).any(is_note)
+}
+
 /// What SSH server the program whose file content is `bytes` is; `None` if it shows no sign of being one. Clients and key
 /// tools are none.
 #[must_use]
@@ -188,6 +201,15 @@ mod tests {
         );
         check(b"SSH-2.0-tinyssh_20230101", Some((TinySsh, Part::Server, "")));
         check(b"SSH-2.0-Go", Some((Unknown, Part::Server, "")));
+    }
+
+    #[test]
+    fn programs_of_go_are_told_by_their_note() {
+        let note = [b"\x7fELF".as_slice(), &[4, 0, 0, 0, 83, 0, 0, 0, 4, 0, 0, 0, b'G', b'o', 0, 0]].concat();
+        assert!(is_of_go(&note));
+        let gnu = [b"\x7fELF".as_slice(), &[4, 0, 0, 0, 20, 0, 0, 0, 3, 0, 0, 0, b'G', b'N', b'U', 0]].concat();
+        assert!(!is_of_go(&gnu) && !is_of_go(note.get(1..).unwrap()) && !is_of_go(b""));
+        assert!(!is_of_go(&[b"\x7fELF".as_slice(), &[0; BEGINNING], note.get(4..).unwrap()].concat()));
     }
 
     #[test]

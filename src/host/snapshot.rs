@@ -96,6 +96,17 @@ impl Snapshot {
         Ok(Self { bytes, meta: before })
     }
 
+    /// The first bytes of the file behind `fd`, at most `length`; fewer if it has not so many. Leaves its position alone.
+    ///
+    /// # Errors
+    /// [`ReadProblem::Os`] with what pread(2) says.
+    pub fn beginning(fd: &OwnedFd, length: usize) -> Result<Vec<u8>, ReadProblem> {
+        let mut bytes = vec![0; length];
+        let read = pread(fd, &mut bytes, 0).map_err(ReadProblem::Os)?;
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+
     /// Whether `found` says so of any part of the regular file behind `fd`, asked part by part from the first to the last;
     /// neighbours share `shared` bytes. Needs [`PART`] bytes of memory whatever the file's size, and leaves the
     /// descriptor's position alone.

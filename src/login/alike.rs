@@ -63,6 +63,13 @@ impl<'a> Questions<'a> {
         questions
     }
 
+    /// All of them but the policy's.
+    #[must_use]
+    pub fn patterns(&self) -> Vec<Vec<Vec<u8>>> {
+        let lists = [&self.users, &self.groups, &self.names, &self.group_names, &self.key_files];
+        lists.map(|list| list.iter().map(|pattern| pattern.to_vec()).collect()).to_vec()
+    }
+
     /// Whether a Match line asks for the name as typed, and not for any.
     #[must_use]
     pub fn tells_names(&self) -> bool {

@@ -56,13 +56,17 @@ impl Spelling {
 }
 
 /// Accounts in a shape that is not their own.
-pub(super) struct Shape<'a, 'b> {
-    /// One of them in that shape.
-    pub(super) user: User<'a>,
-    /// The same one in its own.
-    pub(super) base: &'b User<'a>,
-    /// All of them, in their own.
-    pub(super) members: Vec<&'b User<'a>>,
+pub(super) struct Shape {
+    /// One of them, by its number among all users.
+    pub(super) base: usize,
+    /// All of them, by number.
+    pub(super) members: Vec<usize>,
+    /// The name as it is typed; `None` for its own.
+    typed: Option<Vec<u8>>,
+    /// The account as NSS shows it, when that is not all.
+    seen: Option<Rc<pam::Account>>,
+    /// Why not.
+    why: &'static str,
 }
 
 /// What of an account may be lost, as far as questions tell: the answers of the groups that stay, and of those that may go.
@@ -73,13 +77,13 @@ const MAX_LOST: usize = 4;
 
 /// The other shapes of the users of each of `kinds`, as many as anything tells apart. What is not followed is told in
 /// `unknowns`.
-pub(super) fn shapes<'a, 'b>(
-    kinds: &[Vec<&'b User<'a>>],
+pub(super) fn shapes(
+    kinds: &[Vec<&User<'_>>],
     directory: &Directory,
     questions: &Questions<'_>,
     stacks: &[&Stacks],
     unknowns: &mut BTreeSet<String>,
-) -> Vec<Shape<'a, 'b>> {
+) -> Vec<Shape> {
     let groups = GroupQuestions::new(questions, stacks);
     let exact = Spelling::default();
     let by_name = questions.tells_names() || stacks.iter().any(|stacks| stacks.asks_for_name());
@@ -100,7 +104,7 @@ pub(super) fn shapes<'a, 'b>(
     for kind in kinds {
         // All of a kind answer alike.
         let own = kind.first().map(|user| questions.of_name(&user.name)).unwrap_or_default();
-        let mut parts: BTreeMap<&Groups, Part<'a, 'b>> = BTreeMap::new();
+        let mut parts: BTreeMap<&Groups, Part<'_, '_>> = BTreeMap::new();
         let mut known: BTreeMap<&[Vec<u8>], Groups> = BTreeMap::new();
         for user in kind {
             if let Some(account) = user.account {
@@ -120,7 +124,7 @@ pub(super) fn shapes<'a, 'b>(
             part.members.push(user);
             if let Some(behind) = directory.behind.get(&account.name) {
                 let seen = Some(Rc::new(behind.clone()));
-                found.push(Shape { user: user.shaped(None, seen, HIDDEN), base: user, members: vec![user] });
+                found.push(Shape { base: user.number, members: vec![user.number], typed: None, seen, why: HIDDEN });
             }
             let asked_first = directory.behind.contains_key(&account.name);
             let of_directory = (!account.local || asked_first) && !spelling.is_exact();
@@ -178,7 +182,7 @@ impl<'a, 'b> Part<'a, 'b> {
         groups: &GroupQuestions,
         directory: &Directory,
         unknowns: &mut BTreeSet<String>,
-        found: &mut Vec<Shape<'a, 'b>>,
+        found: &mut Vec<Shape>,
     ) {
         if lost.len() > MAX_LOST {
             unknowns.insert(format!(
@@ -202,20 +206,21 @@ impl<'a, 'b> Part<'a, 'b> {
                     let groups = account.groups.iter().filter(|group| !is_gone(group)).cloned().collect();
                     Rc::new(pam::Account { groups, ..account.clone() })
                 });
-                found.push(Shape { user: base.shaped(name.clone(), seen, LOST), base, members: members.clone() });
+                let members = members.iter().map(|user| user.number).collect();
+                found.push(Shape { base: base.number, members, typed: name.clone(), seen, why: LOST });
             }
         }
     }
 }
 
-impl<'a> User<'a> {
-    /// The same user with its name typed as `typed`, and as NSS shows it when that is not all, because of `why`.
-    fn shaped(&self, typed: Option<Vec<u8>>, seen: Option<Rc<pam::Account>>, why: &str) -> Self {
+impl Shape {
+    /// `user` in this shape.
+    pub(super) fn of<'a>(&self, user: &User<'a>) -> User<'a> {
         let mut guards = Vec::new();
-        guards.extend(typed.is_some().then(|| Guard::when(GuardKind::Connection, MISTYPED)));
-        guards.extend(seen.is_some().then(|| Guard::when(GuardKind::FailOpen, why)));
-        let name = typed.map_or_else(|| self.name.clone(), Cow::Owned);
-        Self { name, account: self.account, groups: self.groups, seen, guards }
+        guards.extend(self.typed.is_some().then(|| Guard::when(GuardKind::Connection, MISTYPED)));
+        guards.extend(self.seen.is_some().then(|| Guard::when(GuardKind::FailOpen, self.why)));
+        let name = self.typed.clone().map_or_else(|| user.name.clone(), Cow::Owned);
+        User { number: user.number, name, account: user.account, groups: user.groups, seen: self.seen.clone(), guards }
     }
 }
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::alike::Questions;
 use super::classes::{AddressClass, Addresses, names};
-use super::directory;
+use super::directory::{self, Shape};
 use super::factor::{Evidence, Guard, GuardKind};
 use super::methods::{self, Leaf, Stacks, Way};
 use super::pam;
@@ -22,6 +22,8 @@ use crate::policy::LoginPolicy;
 
 /// Who logs in: an account, or any name that no listed account has.
 pub struct User<'a> {
+    /// Its place among the users of its host.
+    pub number: usize,
     /// The name as typed.
     pub name: Cow<'a, [u8]>,
     /// The account, where there is one.
@@ -36,7 +38,7 @@ pub struct User<'a> {
 
 impl<'a> User<'a> {
     const fn new(name: Cow<'a, [u8]>, account: Option<&'a pam::Account>, groups: bool) -> Self {
-        Self { name, account, groups, seen: None, guards: Vec::new() }
+        Self { number: 0, name, account, groups, seen: None, guards: Vec::new() }
     }
 
     /// The account as NSS shows it.
@@ -54,7 +56,8 @@ impl<'a> User<'a> {
 
 /// Users whom nothing tells apart.
 struct Kind<'a, 'b> {
-    users: Vec<&'b User<'a>>,
+    /// By their numbers.
+    users: &'b [usize],
     /// The best example among them.
     example: &'b User<'a>,
     /// The same one in its own shape, where this is another.
@@ -62,8 +65,46 @@ struct Kind<'a, 'b> {
     number: usize,
 }
 
-/// The PAM stacks by service, kept for configurations that share them.
-pub type KnownStacks = BTreeMap<Vec<u8>, Rc<Stacks>>;
+/// Users by number, sorted by what tells them apart.
+#[derive(Default)]
+struct Sorted {
+    kinds: Vec<Vec<usize>>,
+    shapes: Vec<Shape>,
+    /// What could not be followed, each a clause.
+    unknowns: BTreeSet<String>,
+}
+
+/// What users were sorted by: the same users asked the same are sorted the same.
+struct Asked {
+    patterns: Vec<Vec<Vec<u8>>>,
+    remotes: Vec<pam::Remote>,
+    stacks: Vec<Rc<Stacks>>,
+}
+
+impl PartialEq for Asked {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |(one, other): (&Rc<Stacks>, &Rc<Stacks>)| Rc::ptr_eq(one, other);
+        self.patterns == other.patterns
+            && self.remotes == other.remotes
+            && self.stacks.len() == other.stacks.len()
+            && self.stacks.iter().zip(&other.stacks).all(same)
+    }
+}
+
+/// What the proofs of one host under one policy share as long as no file differs but sshd's own.
+#[derive(Default)]
+pub struct Known {
+    /// The PAM stacks by service.
+    stacks: BTreeMap<Vec<u8>, Rc<Stacks>>,
+    sorted: Option<(Asked, Rc<Sorted>)>,
+}
+
+impl Known {
+    /// The PAM stacks of the services that some connection may get.
+    pub fn stacks(&self) -> impl Iterator<Item = &Stacks> {
+        self.stacks.values().map(Rc::as_ref)
+    }
+}
 
 /// A way in while it is gathered, with the kinds of users that can take it from the same addresses, by number.
 struct Met {
@@ -112,7 +153,7 @@ pub struct Exploration<'a> {
     judge: Judge<'a>,
     config: &'a Config,
     global: &'a Global<'a>,
-    stacks: &'a mut KnownStacks,
+    known: &'a mut Known,
     service: Vec<u8>,
     listeners: Vec<(IpAddr, u16)>,
     inetd: bool,
@@ -137,7 +178,7 @@ impl<'a> Exploration<'a> {
         policy: &'a LoginPolicy,
         config: &'a Config,
         global: &'a Global<'a>,
-        stacks: &'a mut KnownStacks,
+        known: &'a mut Known,
     ) -> Self {
         let mut blocks = Vec::new();
         for (file, source) in config.files.iter().enumerate() {
@@ -160,7 +201,7 @@ impl<'a> Exploration<'a> {
             judge: Judge::new(policy, policy.zone_of_server(listeners.iter().map(|(address, _)| *address))),
             config,
             global,
-            stacks,
+            known,
             service: server.name.to_ascii_lowercase(),
             listeners,
             inetd: server.inetd,
@@ -193,17 +234,15 @@ impl<'a> Exploration<'a> {
         let from = self.remote_classes();
         let arrivals = self.arrivals();
         let users = self.users(outcome);
-        let remotes: Vec<pam::Remote> = from.iter().map(|class| remote(class.range)).collect();
-        let stacks: Vec<&Stacks> = self.stacks.values().map(Rc::as_ref).collect();
-        let questions = Questions::of(self.config, self.policy);
-        let sorted = questions.sort(&users, &stacks, &remotes, self.world.tree);
-        let shapes = self.world.listed.map_or_else(Vec::new, |listed| {
-            directory::shapes(&sorted, listed, &questions, &stacks, &mut outcome.unknowns)
-        });
-        let mut kinds: Vec<Kind<'_, '_>> = sorted.into_iter().enumerate().filter_map(Kind::new).collect();
-        for shape in &shapes {
-            let (users, number) = (shape.members.clone(), kinds.len());
-            kinds.push(Kind { users, example: &shape.user, base: Some(shape.base), number });
+        let sorted = self.sorted(&users, from.iter().map(|class| remote(class.range)).collect());
+        outcome.unknowns.extend(sorted.unknowns.iter().cloned());
+        let shaped: Vec<(User<'_>, &Shape)> =
+            sorted.shapes.iter().filter_map(|shape| Some((shape.of(users.get(shape.base)?), shape))).collect();
+        let mut kinds: Vec<Kind<'_, '_>> =
+            sorted.kinds.iter().enumerate().filter_map(|(number, kind)| Kind::new(number, kind, &users)).collect();
+        for (user, shape) in &shaped {
+            let number = kinds.len();
+            kinds.push(Kind { users: &shape.members, example: user, base: users.get(shape.base), number });
         }
         let mut met: BTreeMap<usize, Vec<Met>> = BTreeMap::new();
         let each = from.len().saturating_mul(arrivals.len()).max(1);
@@ -225,7 +264,7 @@ impl<'a> Exploration<'a> {
                 ways.into_iter().for_each(|way| way.join(bucket));
             }
         }
-        let mut found: Vec<Violation> = met.into_values().flatten().map(|met| met.with_users(&kinds)).collect();
+        let mut found: Vec<Violation> = met.into_values().flatten().map(|met| met.with_users(&kinds, &users)).collect();
         found.sort_by_key(|violation| violation.weight());
         outcome.violations = found
             .iter()
@@ -240,6 +279,27 @@ impl<'a> Exploration<'a> {
         outcome.authenticators = certain().map(Evidence::authenticators).min();
         outcome.categories = certain().map(Evidence::categories).min();
         outcome.paths = found;
+    }
+
+    /// The users by kind, and in the shapes that are not their own.
+    fn sorted(&mut self, users: &[User<'_>], remotes: Vec<pam::Remote>) -> Rc<Sorted> {
+        let questions = Questions::of(self.config, self.policy);
+        let stacks: Vec<Rc<Stacks>> = self.known.stacks.values().cloned().collect();
+        let asked = Asked { patterns: questions.patterns(), remotes, stacks };
+        if let Some((_, sorted)) = self.known.sorted.as_ref().filter(|(known, _)| *known == asked) {
+            return Rc::clone(sorted);
+        }
+        let stacks: Vec<&Stacks> = asked.stacks.iter().map(Rc::as_ref).collect();
+        let kinds = questions.sort(users, &stacks, &asked.remotes, self.world.tree);
+        let mut sorted = Sorted::default();
+        if let Some(listed) = self.world.listed {
+            sorted.shapes = directory::shapes(&kinds, listed, &questions, &stacks, &mut sorted.unknowns);
+        }
+        let numbers = |kind: Vec<&User<'_>>| kind.into_iter().map(|user| user.number).collect();
+        sorted.kinds = kinds.into_iter().map(numbers).collect();
+        let sorted = Rc::new(sorted);
+        self.known.sorted = Some((asked, Rc::clone(&sorted)));
+        sorted
     }
 
     fn criteria(&self) -> impl Iterator<Item = &'a Criterion> + use<'a> {
@@ -262,10 +322,10 @@ impl<'a> Exploration<'a> {
                 }
             }
         }
-        self.stacks.retain(|service, _| services.contains(service));
+        self.known.stacks.retain(|service, _| services.contains(service));
         for service in services {
             let tree = self.world.tree;
-            self.stacks.entry(service).or_insert_with_key(|service| Rc::new(Stacks::new(service, tree)));
+            self.known.stacks.entry(service).or_insert_with_key(|service| Rc::new(Stacks::new(service, tree)));
         }
     }
 
@@ -299,7 +359,7 @@ impl<'a> Exploration<'a> {
         for range in self.policy.networks() {
             addresses.range(range);
         }
-        for stacks in self.stacks.values() {
+        for stacks in self.known.stacks.values() {
             for (first, last) in stacks.auth.networks().into_iter().chain(stacks.account.networks()) {
                 addresses.net(first, last);
             }
@@ -364,9 +424,14 @@ impl<'a> Exploration<'a> {
             .iter()
             .map(|account| User::new(Cow::Borrowed(account.name.as_slice()), Some(account), true))
             .collect();
-        if self.world.directories.is_empty() {
-            return users;
+        if !self.world.directories.is_empty() {
+            self.add_names(&mut users, outcome);
         }
+        users.iter_mut().enumerate().for_each(|(number, user)| user.number = number);
+        users
+    }
+
+    fn add_names(&self, users: &mut Vec<User<'a>>, outcome: &mut Outcome) {
         let accounts = self.world.accounts.iter();
         users.extend(accounts.map(|account| User::new(Cow::Borrowed(account.name.as_slice()), Some(account), false)));
         let mut globs: BTreeSet<Vec<u8>> = BTreeSet::new();
@@ -390,7 +455,6 @@ impl<'a> Exploration<'a> {
                 outcome.unknowns.insert("the user patterns combine in too many ways to follow".to_owned());
             }
         }
-        users
     }
 
     #[allow(clippy::too_many_arguments, reason = "the coordinates of one class and where its ways are gathered")]
@@ -532,7 +596,7 @@ impl<'a> Exploration<'a> {
         service: Vec<u8>,
         outcome: &mut Outcome,
     ) -> Option<Rc<Vec<Found>>> {
-        let stacks = self.stacks.get(&service).map(Rc::as_ref)?;
+        let stacks = self.known.stacks.get(&service).map(Rc::as_ref)?;
         let (account, files, remote) = (user.seen(), self.world.tree, remote(class.range));
         let superuser = account.is_some_and(|account| account.uid == 0);
         let answers = stacks.answers(account, &[remote], files).collect();
@@ -590,9 +654,9 @@ impl Found {
 }
 
 impl<'a, 'b> Kind<'a, 'b> {
-    fn new((number, users): (usize, Vec<&'b User<'a>>)) -> Option<Self> {
+    fn new(number: usize, users: &'b [usize], all: &'b [User<'a>]) -> Option<Self> {
         // The first of those that rank highest.
-        let example = users.iter().rev().max_by_key(|user| person(user)).copied()?;
+        let example = users.iter().rev().filter_map(|user| all.get(*user)).max_by_key(|user| person(user))?;
         Some(Self { users, example, base: None, number })
     }
 }
@@ -612,9 +676,10 @@ impl Met {
         }
     }
 
-    fn with_users(self, kinds: &[Kind<'_, '_>]) -> Violation {
+    fn with_users(self, kinds: &[Kind<'_, '_>], users: &[User<'_>]) -> Violation {
         let mut violation = self.violation;
-        for user in kinds.iter().filter(|kind| self.kinds.contains(&kind.number)).flat_map(|kind| &kind.users) {
+        let numbers = kinds.iter().filter(|kind| self.kinds.contains(&kind.number)).flat_map(|kind| kind.users);
+        for user in numbers.filter_map(|number| users.get(*number)) {
             if user.account.is_some() {
                 violation.users.insert(user.own_name().to_vec());
             } else {

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use super::classes::AddressClass;
 use super::classes::addresses::may_be_address;
 use super::directory::Directory;
-use super::explore::{Exploration, KnownStacks};
+use super::explore::{Exploration, Known};
 use super::methods::Way;
 use super::pam;
 use super::sshd::{Config, Global, Origin, Problem};
@@ -130,7 +130,7 @@ pub struct Witness {
 /// Proves or refutes that every way into `server` asks for what `policy` demands.
 #[must_use]
 pub fn prove(server: &Server, world: World<'_>, policy: &LoginPolicy) -> Outcome {
-    prove_with(server, config(server, world).as_ref(), world, policy, &mut KnownStacks::new())
+    prove_with(server, config(server, world).as_ref(), world, policy, &mut Known::default())
 }
 
 /// The configuration that `server` reads; `None` if its version could not be told.
@@ -139,14 +139,14 @@ pub fn config(server: &Server, world: World<'_>) -> Option<Config> {
     Some(Config::load(&server.config, &server.options, &server.ports, server.dialect?, world.tree))
 }
 
-/// The same of the configuration that [`config`] loaded, with PAM stacks of `world` that another proof has made.
+/// The same of the configuration that [`config`] loaded, with what another proof of `world` has left.
 #[must_use]
 pub fn prove_with(
     server: &Server,
     config: Option<&Config>,
     world: World<'_>,
     policy: &LoginPolicy,
-    stacks: &mut KnownStacks,
+    known: &mut Known,
 ) -> Outcome {
     let Some(config) = config else { return Outcome::of_no_version() };
     let mut outcome = Outcome::empty();
@@ -181,7 +181,7 @@ pub fn prove_with(
         }
     };
     outcome.dead = dead_blocks(config, &global);
-    Exploration::new(server, world, policy, config, &global, stacks).run(&mut outcome);
+    Exploration::new(server, world, policy, config, &global, known).run(&mut outcome);
     outcome.closed = outcome.paths.is_empty();
     outcome.proof = if !outcome.violations.is_empty() { Proof::Refuted } else { outcome.without_violation() };
     outcome

@@ -1,7 +1,7 @@
 //! Which secrets of one-time codes their own accounts can replace. Whoever gets in once without the code (by a batch job, a
 //! shared home directory, a way in that asks for less) can give the account a secret that he knows.
 
-use super::explore::KnownStacks;
+use super::explore::Known;
 use super::pam::{Account, Files};
 use crate::model::{FileKind, RootedPath};
 
@@ -14,14 +14,14 @@ pub struct Seed {
     pub path: RootedPath,
 }
 
-/// The enrolment files of `stacks` that are there and lie beneath the home directory of an account other than uid 0: who
+/// The enrolment files of the stacks that are there and lie beneath the home directory of an account other than uid 0: who
 /// owns a directory replaces what is in it, whatever the file's own mode.
 #[must_use]
-pub fn seeds(stacks: &KnownStacks, accounts: &[Account], files: &dyn Files) -> Vec<Seed> {
+pub fn seeds(known: &Known, accounts: &[Account], files: &dyn Files) -> Vec<Seed> {
     let mut seeds = Vec::new();
     for account in accounts.iter().filter(|account| account.uid != 0) {
         let Some(home) = RootedPath::new(&account.home).filter(|home| *home != RootedPath::root()) else { continue };
-        for path in stacks.values().flat_map(|stacks| stacks.auth.enrolment_files(account)) {
+        for path in known.stacks().flat_map(|stacks| stacks.auth.enrolment_files(account)) {
             let there = || files.inode(&path).is_ok_and(|meta| meta.is_some_and(|meta| meta.kind == FileKind::Regular));
             let seed = Seed { account: account.name.clone(), path: path.clone() };
             if path.is_beneath(&home) && there() && !seeds.contains(&seed) {

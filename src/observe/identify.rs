@@ -9,7 +9,7 @@ use crate::formats::program::{self, Program};
 use crate::host::process::{ProcProblem, Process};
 use crate::host::root::Root;
 use crate::host::snapshot::{ReadProblem, Snapshot};
-use crate::model::{Identity, Meta, RootedPath, text};
+use crate::model::{FileKind, Identity, Meta, RootedPath, text};
 
 /// Largest program that is read to tell what it is. Servers are below 2 MiB; the largest daemons of a node, written in Go,
 /// stay below this.
@@ -69,6 +69,27 @@ impl Identifier {
             return Ok(known.clone());
         }
         Ok(self.read(root.open_file(path)?)?.1)
+    }
+
+    /// The file at `path`, which something would start, but for programs of Go: where one of those serves SSH, it is found when
+    /// it listens.
+    ///
+    /// # Errors
+    /// As [`ReadProblem`] says.
+    pub fn planned(&mut self, root: &Root, path: &RootedPath) -> Result<Option<Program>, ReadProblem> {
+        let fd = root.open_file(path)?;
+        let meta = Snapshot::meta_of(&fd)?;
+        if let Some(known) = self.known.get(&meta.identity()) {
+            return Ok(known.clone());
+        }
+        if meta.kind != FileKind::Regular {
+            return Err(ReadProblem::NotRegular(meta.kind));
+        }
+        // Not remembered: of a process that listens the note would be no answer.
+        if program::is_of_go(&Snapshot::beginning(&fd, program::BEGINNING)?) {
+            return Ok(None);
+        }
+        Ok(self.read(fd)?.1)
     }
 
     /// What `process` executes: the file mapped where its entry point lies, and not what `/proc/PID/exe` says, which a

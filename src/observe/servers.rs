@@ -203,7 +203,7 @@ impl Discovery<'_> {
     /// What lies at `path`; what cannot be read is no server that anything could start from here, or is found otherwise.
     fn quiet_program(&mut self, path: &RootedPath) -> Option<(RootedPath, Program)> {
         let canonical = self.root.canonical(path).ok()?;
-        let program = self.identifier.file(self.root, &canonical).ok()??;
+        let program = self.identifier.planned(self.root, &canonical).ok()??;
         Some((canonical, program))
     }
 

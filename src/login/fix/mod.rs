@@ -5,7 +5,7 @@ mod pam_lines;
 
 use candidates::candidates;
 
-use super::explore::KnownStacks;
+use super::explore::Known;
 use super::pam::{Files, Seen};
 use super::prove::{self, Outcome, Server, Violation, World};
 use super::sshd::{Config, Origin};
@@ -46,22 +46,22 @@ pub struct Search<'a> {
     world: World<'a>,
     policy: &'a LoginPolicy,
     config: &'a Config,
-    /// Of the tree as it is: an edit of sshd's own files leaves them alone.
-    stacks: KnownStacks,
+    /// Of the tree as it is: an edit of sshd's own files changes none of it.
+    known: Known,
     tried: Vec<(Edit, Option<Rc<Outcome>>)>,
 }
 
 impl<'a> Search<'a> {
-    /// `stacks` are those of the proof that found the ways.
+    /// `known` is what the proof left that found the ways.
     #[must_use]
     pub const fn new(
         server: &'a Server,
         world: World<'a>,
         policy: &'a LoginPolicy,
         config: &'a Config,
-        stacks: KnownStacks,
+        known: Known,
     ) -> Self {
-        Self { server, world, policy, config, stacks, tried: Vec::new() }
+        Self { server, world, policy, config, known, tried: Vec::new() }
     }
 
     /// The first candidate that the prover accepts, in words; or that none was found.
@@ -130,9 +130,9 @@ impl<'a> Search<'a> {
             let world = World { tree: &tree, ..self.world };
             let config = prove::config(self.server, world)?;
             let own = self.is_of_sshd(edit);
-            let mut fresh = KnownStacks::new();
-            let stacks = if own { &mut self.stacks } else { &mut fresh };
-            Some(Rc::new(prove::prove_with(self.server, Some(&config), world, self.policy, stacks)))
+            let mut fresh = Known::default();
+            let known = if own { &mut self.known } else { &mut fresh };
+            Some(Rc::new(prove::prove_with(self.server, Some(&config), world, self.policy, known)))
         });
         self.tried.push((edit.clone(), after.clone()));
         after
