@@ -12,6 +12,10 @@ use super::view::Elf;
 /// a million symbols that all point to one endless name is an attack.
 const NAME_BUDGET: u64 = 1 << 20;
 
+/// Symbols of one file that are kept once they were read, 48 bytes each. `libcrypto` has some 5,500; of larger tables each is
+/// read anew when it is asked for.
+const KEPT_LIMIT: u64 = 1 << 15;
+
 /// Longest symbol name; C++ names of some thousand bytes are common, of 64 KiB unheard of.
 const NAME_LIMIT: u64 = 1 << 16;
 
@@ -80,6 +84,14 @@ impl SymbolTable {
 impl<'a> Elf<'a> {
     /// The dynamic symbols, in order, without the null symbol. Symbols whose name cannot be read are left out.
     pub fn symbols(&self) -> impl Iterator<Item = Symbol<'a>> + '_ {
+        // Several rules ask for all of them; reading a name is the dearer part.
+        let kept = self.symbols.count <= KEPT_LIMIT;
+        let first = kept.then(|| self.first_symbols.get_or_init(|| self.read_symbols().collect()));
+        let read = (!kept).then(|| self.read_symbols());
+        first.into_iter().flatten().copied().chain(read.into_iter().flatten())
+    }
+
+    fn read_symbols(&self) -> impl Iterator<Item = Symbol<'a>> + '_ {
         let mut budget = self.raw().len().saturating_mul(4).saturating_add(NAME_BUDGET);
         (1..self.symbols.count)
             .map_while(move |index| {

@@ -5,6 +5,7 @@
 //! on. goblin reads the tables; its one-call `Elf::parse` is not used, because it stores every string of every string
 //! table (24 bytes for each NUL of a hostile file) and decodes names as UTF-8, which ld.so does not.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use goblin::container::{Container, Ctx, Endian};
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::ElfProblem;
 use super::dynamic::Dynamic;
 use super::raw::Raw;
-use super::symbols::SymbolTable;
+use super::symbols::{Symbol, SymbolTable};
 
 /// The smallest page size of any machine Linux runs on. Every mapping covers whole pages.
 pub const PAGE: u64 = 4096;
@@ -144,6 +145,8 @@ pub struct Elf<'a> {
     sections: Vec<Section<'a>>,
     pub(super) dynamic: Dynamic,
     pub(super) symbols: SymbolTable,
+    /// The first of them, once they were asked for.
+    pub(super) first_symbols: OnceCell<Vec<Symbol<'a>>>,
     strict_problem: Option<String>,
 }
 
@@ -170,7 +173,8 @@ impl<'a> Elf<'a> {
             Err(problem) => (Vec::new(), Some(problem)),
         };
         let (dynamic, symbols) = (Dynamic::default(), SymbolTable::default());
-        let mut elf = Self { raw, header, segments, sections, dynamic, symbols, strict_problem };
+        let first_symbols = OnceCell::new();
+        let mut elf = Self { raw, header, segments, sections, dynamic, symbols, first_symbols, strict_problem };
         elf.dynamic = Dynamic::read(&elf);
         elf.symbols = SymbolTable::locate(&elf);
         if elf.strict_problem.is_none() {
