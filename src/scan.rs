@@ -6,9 +6,10 @@ use crate::checks::{self, inspect::Inspected, login::Proved, standing::Standings
 use crate::facts::directory::Given;
 use crate::facts::{Facts, RootFacts, ServerFacts};
 use crate::knowledge::Knowledge;
+use crate::model::capsule::Capsule;
 use crate::model::limits;
 use crate::model::report::{self, Host, Report, Tool};
-use crate::model::{Check, CheckResult, Finding, RootedPath};
+use crate::model::{Check, CheckResult, Class, Finding, RootedPath, Severity, Subject};
 use crate::observe::{self, ObserveProblem, Progress, Request};
 use crate::own;
 use crate::policy::Policy;
@@ -84,6 +85,7 @@ pub fn judge(
         login: proofs.into_iter().map(|proved| proved.entry).collect(),
         not_covered: limits::of(is_live(facts)).map(|limit| limit.what.to_owned()).collect(),
         sweep: facts.roots.first().and_then(|root| root.sweep),
+        capsules: capsules(facts, &results),
         usage: facts.usage,
         results,
     }
@@ -139,6 +141,20 @@ fn files(root: &RootFacts, standings: &Standings<'_>, results: &[CheckResult]) -
         }
     }
     files
+}
+
+/// Of those processes that are accused of a compromise.
+fn capsules(facts: &Facts, results: &[CheckResult]) -> Vec<Capsule> {
+    let live = results.iter().filter(|result| result.check == Check::Live).flat_map(|result| &result.findings);
+    let accused: BTreeSet<i32> = live
+        .filter(|finding| finding.class == Class::Compromise && finding.severity > Severity::Informational)
+        .filter_map(|finding| match &finding.subject {
+            Subject::Process { pid, .. } | Subject::Mapping { pid, .. } => Some(*pid),
+            _ => None,
+        })
+        .collect();
+    let kept = facts.roots.iter().flat_map(|root| &root.capsules);
+    kept.filter(|capsule| accused.contains(&capsule.pid)).cloned().collect()
 }
 
 fn server(root: &RootFacts, server: &ServerFacts, judged: bool) -> report::Server {

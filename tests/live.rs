@@ -19,6 +19,7 @@ use common::login::two_factor;
 use common::mimic::{self, Part, trial};
 use common::namespace::{Host, On};
 use common::program::program;
+use sshproof::formats::base64;
 
 fn main() -> ExitCode {
     let parts = &[Part::Packages, Part::Namespaces, Part::Program("cc")];
@@ -52,6 +53,11 @@ fn code_in_memory_is_named() {
     let expected = ["live/anonymous-code", "live/foreign-mapping", "live/memory-file", "live/writable-mapping"];
     assert_eq!(scan.codes_about(pid), expected, "{}", scan.troubles());
     scan.assert_only(&control, &["live"]);
+    // The code that lies nowhere else is kept: `ret`, and nothing behind it.
+    let kept = scan.report["capsules"][0]["pages"].as_array().unwrap();
+    let code = |page: &serde_json::Value| base64::decode(page["content"].as_str().unwrap().as_bytes()).unwrap();
+    assert!(kept.iter().any(|page| page["path"] == "" && code(page).starts_with(&[0xc3, 0])), "{kept:?}");
+    assert!(control.report["capsules"].is_null());
     host.must(&["kill", &pid.to_string()]);
     wait_until("the preloaded server ends", || !host.listens(2222));
 

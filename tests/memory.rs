@@ -20,6 +20,8 @@ use common::namespace::Host;
 use common::poke::Victim;
 use common::report::Scan;
 use common::root::Root;
+use sshproof::formats::base64;
+use sshproof::model::{Algorithm, Digest};
 
 fn main() -> ExitCode {
     let parts = &[Part::Packages, Part::Namespaces];
@@ -85,8 +87,25 @@ fn a_changed_byte_of_code() {
     for expected in [told, format!("{address:x}"), "/usr/sbin/sshd".to_owned()] {
         assert!(said.contains(&expected), "{expected}: {said}");
     }
+    assert_kept(&host, pid, address, byte ^ 0x40);
     victim.write(address, &[byte]);
     assert_both(&host, pid, &["live/text-was-modified"]);
+}
+
+/// The page is in the report, with the process's map, and can be left out.
+fn assert_kept(host: &Host, pid: i32, address: u64, byte: u8) {
+    let scan = host.scan(&[]);
+    let capsules = scan.report["capsules"].as_array().unwrap();
+    assert!(capsules.len() == 1 && capsules[0]["pid"] == pid && capsules[0]["left_out"].is_null(), "{capsules:?}");
+    let pages = capsules[0]["pages"].as_array().unwrap();
+    assert_eq!((pages.len(), pages[0]["address"].as_u64()), (1, Some(address & !0xfff)));
+    let content = base64::decode(pages[0]["content"].as_str().unwrap().as_bytes()).unwrap();
+    assert_eq!((content.len(), content[usize::try_from(address & 0xfff).unwrap()]), (4096, byte));
+    let sum = Digest::of(Algorithm::Sha256, &content).to_string();
+    assert_eq!(pages[0]["sha256"], sum);
+    assert!(capsules[0]["maps"].to_string().contains("/usr/sbin/sshd"));
+    let without = host.scan(&["--no-capsule"]);
+    assert!(without.report["capsules"].is_null() && without.verdict("live") == "fail");
 }
 
 /// A byte of a library's ELF header: read-only, never executed.

@@ -559,6 +559,7 @@ fn scan_inside(fingerprint: &str) {
     let request = Request {
         root: "/".into(),
         scan_all: false,
+        capsule: false,
         deep: false,
         deadline: None,
         keyrings: Vec::new(),

@@ -170,6 +170,7 @@ fn observe(which: &Which) -> anyhow::Result<Facts> {
     let request = Request {
         root: which.root.clone(),
         scan_all: false,
+        capsule: false,
         deep: false,
         deadline: None,
         keyrings: Vec::new(),

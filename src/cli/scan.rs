@@ -37,6 +37,10 @@ pub struct ScanArgs {
     /// that no longer are the file's own
     #[arg(long)]
     deep: bool,
+    /// Keep nothing of the memory of a server that executes something else than its files; without this the report carries its map and
+    /// those pages of code, at most 1 MiB in all
+    #[arg(long)]
+    no_capsule: bool,
     /// Store what was observed, for `judge` (a new file of mode 0600 takes the place of an old one)
     #[arg(long, value_name = "FILE")]
     facts_out: Option<PathBuf>,
@@ -82,6 +86,7 @@ fn request(args: &ScanArgs, mut keyrings: Keyrings) -> anyhow::Result<Request> {
     Ok(Request {
         root: args.root.clone(),
         scan_all: args.scan_all,
+        capsule: !args.no_capsule,
         deep: args.deep,
         deadline: args.max_runtime.and_then(|time| Instant::now().checked_add(time)),
         keyrings,

@@ -98,6 +98,8 @@ pub enum Role {
     PackageDatabase,
     /// A path that had to be probed to resolve another (a library search directory, a unit directory).
     Probe,
+    /// The program of a process that may watch servers: it holds a packet socket, or a descriptor by which code is probed.
+    Watcher,
     /// Asked for by `--scan-all` or `inspect`.
     Extra,
 }

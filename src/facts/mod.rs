@@ -15,9 +15,12 @@ pub mod pages;
 pub mod preload;
 pub mod process;
 pub mod server;
+pub mod views;
+pub mod watch;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::capsule::Capsule;
 use crate::model::loaded::LoadedConfig;
 use crate::model::report::Usage;
 use crate::model::{Check, Gap, RootedPath, Timestamp};
@@ -77,7 +80,8 @@ pub struct KernelFacts {
     pub hostname: String,
     /// uname(2) machine.
     pub machine: String,
-    /// Names of abstract UNIX sockets, escaped, without the leading `@`; absent if unreadable.
+    /// Names of abstract UNIX sockets of every network namespace that a process is in, escaped, without the leading `@`; absent
+    /// if unreadable.
     pub abstract_sockets: Option<Vec<String>>,
     /// Whether we ran with effective uid 0.
     pub as_root: bool,
@@ -109,6 +113,15 @@ pub struct RootFacts {
     /// Who may have set breakpoints through the kernel; asked for only where some were found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probes: Option<pages::ProbeFacts>,
+    /// Who else may watch servers; absent where none runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<watch::WatchFacts>,
+    /// What the kernel says of modules and processes in several ways; absent where no server runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub views: Option<views::ViewFacts>,
+    /// What was kept of processes that execute something else than their files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capsules: Vec<Capsule>,
     /// What the files that servers execute hold on their medium; absent unless it was asked for (`--deep`), or a state
     /// directory says which of them were compared in this boot.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -25,6 +25,16 @@ pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// `bytes` in base64 with padding.
+#[must_use]
+pub fn encode(bytes: &[u8]) -> String {
+    let mut text = encode_unpadded(bytes);
+    while !text.len().is_multiple_of(4) {
+        text.push('=');
+    }
+    text
+}
+
 /// `bytes` in base64 without padding, as ssh-keygen(1) prints fingerprints.
 #[must_use]
 pub fn encode_unpadded(bytes: &[u8]) -> String {
@@ -54,6 +64,7 @@ mod tests {
             assert_eq!(decode(text.as_bytes()).as_deref(), Some(expected.as_bytes()));
             let plain: String = text.chars().filter(|character| !"=\n".contains(*character)).collect();
             assert_eq!(encode_unpadded(expected.as_bytes()), plain);
+            assert_eq!(encode(expected.as_bytes()), text.replace('\n', ""));
         }
         assert_eq!(decode(b"Zm9v!"), None);
         assert_eq!(encode_unpadded(&[0xff, 0xef, 0xbe]), "/+++");

@@ -5,6 +5,7 @@
 pub mod accounts;
 pub mod authorized_keys;
 pub mod base64;
+pub mod bpf;
 pub mod capability;
 pub mod deb822;
 pub mod dpkg;
@@ -17,6 +18,7 @@ pub mod ldif;
 pub mod lines;
 pub mod nsswitch;
 pub mod os_release;
+pub mod packet_diag;
 pub mod pam;
 pub mod problem;
 pub mod proc;

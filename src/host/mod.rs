@@ -2,8 +2,11 @@
 
 #![allow(clippy::disallowed_methods)]
 
+pub mod bpf;
+pub mod diag;
 pub mod direct;
 pub mod paged;
+pub mod pids;
 pub mod process;
 pub mod root;
 pub mod snapshot;

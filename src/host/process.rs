@@ -22,6 +22,8 @@ use crate::model::Meta;
 
 /// Descriptors of one process that are looked at; Linux's own default limit for one process is `fs.nr_open`, 1,048,576.
 const MAX_DESCRIPTORS: usize = 1 << 20;
+/// Largest `fdinfo` of a descriptor: a link to many places names each.
+const MAX_DESCRIBED: usize = 1 << 20;
 /// Places of memory read by one system call: at most `IOV_MAX` of limits.h.
 const MAX_PLACES: usize = 1024;
 /// First read of a proc file; most are shorter.
@@ -101,6 +103,28 @@ impl Proc {
         }
         pids.sort_unstable();
         Ok(pids)
+    }
+
+    /// Whether it is of our own pid namespace, so that numbers of processes mean the same here and in system calls.
+    #[must_use]
+    pub const fn is_ours(&self) -> bool {
+        self.ours
+    }
+
+    /// The names in it, in no order.
+    ///
+    /// # Errors
+    /// As [`ProcProblem`] says.
+    pub fn names(&self) -> Result<Vec<Vec<u8>>, ProcProblem> {
+        let mut names = Vec::new();
+        for entry in list(&self.dir, ".")?.iter() {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if name.first() != Some(&b'.') {
+                names.push(name.to_vec());
+            }
+        }
+        Ok(names)
     }
 
     /// The process `pid`.
@@ -185,6 +209,25 @@ impl Process {
             }
         }
         Ok(targets)
+    }
+
+    /// What the kernel says of those descriptors (`fdinfo` of proc(5)) that are open on one of `targets`.
+    ///
+    /// # Errors
+    /// As [`ProcProblem`] says.
+    pub fn described(&self, targets: &[&[u8]]) -> Result<Vec<Vec<u8>>, ProcProblem> {
+        let mut dir = list(&self.dir, "fd")?;
+        let names = dir.as_fd().try_clone_to_owned().map_err(|_| Errno::EMFILE)?;
+        let mut told = Vec::new();
+        for entry in dir.iter().take(MAX_DESCRIPTORS) {
+            let entry = entry?;
+            let target = nix::fcntl::readlinkat(names.as_fd(), entry.file_name()).unwrap_or_default();
+            if targets.contains(&target.as_bytes()) {
+                let name = entry.file_name().to_string_lossy();
+                told.extend(read(&self.dir, &format!("fdinfo/{name}"), MAX_DESCRIBED));
+            }
+        }
+        Ok(told)
     }
 
     /// Opens for reading the very inode that is mapped at `start..end`, deleted or in another mount namespace too. Needs

@@ -16,8 +16,10 @@ pub const LIMITS: &[Limit] = &[
     Limit {
         what: "the kernel",
         why: "Every answer comes through system calls. A kernel module or eBPF program that lies about files, sockets or \
-              processes is believed unless two views of the kernel contradict each other. Which BPF programs hang on a server, \
-              which packet sockets filter, and whether modules or processes are hidden is not asked. Judge the image from another \
+              processes is believed unless two views of the kernel contradict each other. Modules and processes \
+              are compared in several views, of process numbers the lowest and the latest without `--deep`; BPF programs on the \
+              files of servers and packet sockets with filters are looked for. BPF programs on functions of the kernel, raw IP sockets and \
+              what a loaded module does are not. Judge the image from another \
               machine (`sshproof scan --root DIR`), or compare with a boot whose measurements a TPM has quoted.",
         live: true,
     },

@@ -1,6 +1,7 @@
 //! The nouns of sshproof. Knows nothing of ours above it, opens nothing, judges nothing.
 
 pub mod accounts;
+pub mod capsule;
 pub mod code;
 pub mod digest;
 pub mod event;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::capsule::Capsule;
 use super::{Check, CheckResult, Class, Digest, RootedPath, Severity, Timestamp, Verdict};
 
 /// The name and version of the serialised form.
@@ -43,6 +44,9 @@ pub struct Report {
     /// What `--scan-all` went through; absent without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<Sweep>,
+    /// What was kept of processes that a finding of class `compromise` accuses; absent with `--no-capsule`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capsules: Vec<Capsule>,
     /// What the scan cost.
     pub usage: Usage,
 }

@@ -1,23 +1,24 @@
 //! What the kernel says about the host as a whole.
 
+use super::namespaces::Bystanders;
 use crate::facts::KernelFacts;
 use crate::formats::proc::{mountinfo, unix};
-use crate::host::process::Proc;
+use crate::host::process::{Proc, ProcProblem};
 use crate::model::{RootedPath, text};
 
 /// Largest `/proc/net/unix` that is read; a busy node has some thousand sockets of about 100 bytes each.
 const MAX_TABLE: usize = 64 << 20;
 
-/// Observes the running kernel. Without a proc file system the tables are absent.
+/// Observes the running kernel; `bystanders` says which network namespaces there are. Without a proc file system the tables are absent.
 #[must_use]
-pub fn observe(proc: Option<&Proc>) -> KernelFacts {
+pub fn observe(proc: Option<&Proc>, bystanders: &Bystanders) -> KernelFacts {
     let name = nix::sys::utsname::uname().ok();
     let field = |part: Option<&std::ffi::OsStr>| text::escape(part.unwrap_or_default().as_encoded_bytes());
     KernelFacts {
         release: field(name.as_ref().map(|name| name.release())),
         hostname: field(name.as_ref().map(|name| name.nodename())),
         machine: field(name.as_ref().map(|name| name.machine())),
-        abstract_sockets: proc.and_then(abstract_sockets),
+        abstract_sockets: proc.and_then(|proc| abstract_sockets(proc, bystanders)),
         as_root: nix::unistd::geteuid().is_root(),
     }
 }
@@ -33,8 +34,18 @@ pub fn distant_mounts(proc: &Proc) -> Vec<RootedPath> {
         .collect()
 }
 
-/// Of the network namespace that we run in.
-fn abstract_sockets(proc: &Proc) -> Option<Vec<String>> {
-    let table = proc.read("net/unix", MAX_TABLE).ok()?;
-    Some(unix::abstract_names(&table).iter().map(|name| text::escape(name)).collect())
+/// Of our own network namespace and every other that a process is in; `None` if one of them cannot be read.
+fn abstract_sockets(proc: &Proc, bystanders: &Bystanders) -> Option<Vec<String>> {
+    let mut names = unix::abstract_names(&proc.read("net/unix", MAX_TABLE).ok()?);
+    for process in bystanders.networks.iter().filter_map(|pid| proc.process(*pid).ok()) {
+        match process.read("net/unix", MAX_TABLE) {
+            Ok(table) => names.extend(unix::abstract_names(&table)),
+            // It has ended, and its namespace with it, or somebody else is in that and was seen for it.
+            Err(ProcProblem::Gone) => {}
+            Err(_) => return None,
+        }
+    }
+    names.sort_unstable();
+    names.dedup();
+    Some(names.iter().map(|name| text::escape(name)).collect())
 }

@@ -1,6 +1,7 @@
 //! Builds `Facts` from a host or an image. Touches the machine, knows no policy, judges nothing.
 
 pub mod bindings;
+pub mod capsule;
 pub mod directory;
 pub mod files;
 pub mod history;
@@ -11,6 +12,7 @@ mod loaded;
 pub mod login;
 pub mod mapped;
 pub mod medium;
+pub mod namespaces;
 pub mod packages;
 pub mod pages;
 pub mod parse;
@@ -24,7 +26,9 @@ pub mod sockets;
 pub mod sweep;
 pub mod units;
 pub mod vdso;
+pub mod views;
 pub mod wants;
+pub mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -54,6 +58,8 @@ pub struct Request {
     pub scan_all: bool,
     /// Whether all code and read-only data in the memory of servers is read, not just what was copied there.
     pub deep: bool,
+    /// Whether code in memory that is not the files' is kept for the report (see [`crate::model::capsule`]).
+    pub capsule: bool,
     /// When to stop looking and report what was not seen.
     pub deadline: Option<Instant>,
     /// Key files of the operator's, name and content, to check signatures against beside those that the root holds.
@@ -114,9 +120,10 @@ pub fn observe(
     }
     let proc = proc.and_then(Result::ok);
     facts.distant = proc.as_ref().map(kernel::distant_mounts).unwrap_or_default();
-    servers::observe(&root, proc.as_ref(), &mut facts);
+    let bystanders = servers::observe(&root, proc.as_ref(), &mut facts);
 
     if let Some(proc) = &proc {
+        watch::observe(&root, proc, &bystanders, &mut facts);
         looker.keep_tables_of(processes::mapped_inodes(proc, &facts.servers));
     }
 
@@ -141,7 +148,11 @@ pub fn observe(
     if let Some(proc) = &proc {
         progress(Progress::Station("looking at processes"));
         processes::observe(&root, proc, knowledge, looker.take_tables(), request.deep, &mut facts);
+        if request.capsule {
+            capsule::observe(proc, &mut facts);
+        }
         probes::observe(proc, &mut facts);
+        views::observe(proc, request.deep, &mut facts);
         rights::observe(proc, &mut facts);
         history::observe(&root, proc, request, &remember.evidence, &mut facts);
         if let Some(state) = &request.state {
@@ -155,7 +166,7 @@ pub fn observe(
         }
     }
 
-    let kernel = live.then(|| kernel::observe(proc.as_ref()));
+    let kernel = live.then(|| kernel::observe(proc.as_ref(), &bystanders));
     Ok(Facts { remember, ..start.facts(facts, kernel, &looker, knowledge) })
 }
 

@@ -3,15 +3,13 @@
 
 use std::path::Path;
 
+use super::namespaces::PROBING;
 use crate::facts::RootFacts;
 use crate::facts::pages::{ProbeFacts, ProbeHolder};
 use crate::formats::proc::mountinfo;
 use crate::host::process::Proc;
 use crate::model::text;
 
-/// What the kernel calls descriptors by which breakpoints are set: perf_event_open(2), and BPF links (bpf(2),
-/// `BPF_LINK_CREATE`).
-const DESCRIPTORS: [&[u8]; 3] = [b"anon_inode:[perf_event]", b"anon_inode:bpf_link", b"anon_inode:[bpf_link]"];
 /// Holders and lines kept.
 const MAX_HOLDERS: usize = 64;
 const MAX_LINES: usize = 256;
@@ -35,7 +33,7 @@ fn holders(proc: &Proc) -> Vec<ProbeHolder> {
     for pid in proc.pids().unwrap_or_default() {
         let Ok(process) = proc.process(pid) else { continue };
         let targets = process.descriptors().unwrap_or_default();
-        if let Some(target) = targets.iter().find(|target| DESCRIPTORS.contains(&target.as_slice())) {
+        if let Some(target) = targets.iter().find(|target| PROBING.contains(&target.as_slice())) {
             let exe = text::escape(&process.link("exe").unwrap_or_default());
             holders.push(ProbeHolder { pid, exe, descriptor: text::escape(target) });
         }

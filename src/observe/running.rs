@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::identify::{Executable, Identifier, Unknown};
+use super::namespaces::Bystanders;
 use super::servers::Planned;
 use super::sockets::{self, Listening, Row, Table};
 use crate::facts::server::{Implementation, Socket};
@@ -65,17 +66,20 @@ pub struct Found {
     pub gaps: Vec<Gap>,
     /// Listening sockets that none of the servers holds.
     pub unclaimed: Vec<Socket>,
+    /// What was seen of all processes on the way.
+    pub bystanders: Bystanders,
 }
 
 /// Looks at every process and every listening socket.
 pub fn observe(root: &Root, proc: &Proc, identifier: &mut Identifier, planned: &[Planned]) -> Found {
-    let table = match sockets::observe(proc) {
+    let mut table = match sockets::observe(proc) {
         Ok(table) => table,
         Err(problem) => {
             let gap = Gap::mandatory(Subject::Host, format!("processes cannot be listed: {problem}"));
             return Found { gaps: vec![gap], ..Found::default() };
         }
     };
+    let bystanders = std::mem::take(&mut table.bystanders);
     let mut search = Search { root, proc, identifier, table: &table, found: Found::default(), taken: BTreeSet::new() };
     if table.broken {
         search.gap(Subject::Host, "a table of TCP sockets could not be read whole".to_owned());
@@ -84,6 +88,7 @@ pub fn observe(root: &Root, proc: &Proc, identifier: &mut Identifier, planned: &
     search.unowned(planned);
     search.others(planned);
     let claimed = |listening: &&Listening| !listening.owners.iter().any(|pid| search.taken.contains(pid));
+    search.found.bystanders = bystanders;
     search.found.unclaimed = table.listening.iter().filter(claimed).map(|listening| listening.socket.clone()).collect();
     search.found
 }

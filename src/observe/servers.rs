@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::identify::Identifier;
+use super::namespaces::Bystanders;
 use super::running::{self, Running};
 use super::{scripts, units};
 use crate::facts::server::{Implementation, Socket, StartedBy};
@@ -35,14 +36,17 @@ const OPT_NAMES: [&str; 5] = ["sshd", "gsisshd", "hpnsshd", "dropbear", "tinyssh
 /// Packages under `/opt` that are looked at.
 const MAX_OPT: usize = 1024;
 
-/// Fills `facts.servers`, and notes what could not be seen. `proc` is the running system's, absent for an image.
-pub fn observe(root: &Root, proc: Option<&Proc>, facts: &mut RootFacts) {
+/// Fills `facts.servers`, and notes what could not be seen. `proc` is the running system's, absent for an image. Returns what it
+/// has seen of all other processes.
+pub fn observe(root: &Root, proc: Option<&Proc>, facts: &mut RootFacts) -> Bystanders {
     let mut discovery = Discovery { root, identifier: Identifier::default(), facts };
     let planned = discovery.planned();
     let running = proc.map(|proc| running::observe(root, proc, &mut discovery.identifier, &planned));
     let mut instances = Vec::new();
     let mut listening = Vec::new();
+    let mut bystanders = Bystanders::default();
     if let Some(running) = running {
+        bystanders = running.bystanders;
         listening = running.unclaimed;
         for gap in running.gaps {
             discovery.facts.gap(Check::Live, gap.clone());
@@ -64,6 +68,7 @@ pub fn observe(root: &Root, proc: Option<&Proc>, facts: &mut RootFacts) {
     socket_activated(&mut instances, &planned, &listening);
     label(&mut instances);
     facts.servers = instances;
+    bystanders
 }
 
 /// A server that something would start.

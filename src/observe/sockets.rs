@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::namespaces::{Bystanders, PROBING};
 use crate::facts::server::Socket;
 use crate::formats::proc::{stat, tcp};
 use crate::host::process::{Proc, ProcProblem, Process};
@@ -35,6 +36,8 @@ pub struct Table {
     pub hidden: BTreeSet<i32>,
     /// Whether some socket table could not be read or had lines that could not.
     pub broken: bool,
+    /// What was seen of all processes on the way.
+    pub bystanders: Bystanders,
 }
 
 /// One listening socket.
@@ -64,9 +67,13 @@ pub fn observe(proc: &Proc) -> Result<Table, ProcProblem> {
             && namespaces.insert(namespace)
         {
             listeners.extend(table.sockets(|name| process.read(name, MAX_TABLE)));
+            table.bystanders.networks.push(pid);
         }
         match process.descriptors() {
             Ok(targets) => {
+                if targets.iter().any(|target| PROBING.contains(&target.as_slice())) {
+                    table.bystanders.probing.insert(pid);
+                }
                 for inode in targets.iter().filter_map(|target| socket_inode(target)) {
                     owners.entry(inode).or_default().push(pid);
                 }
@@ -86,6 +93,8 @@ pub fn observe(proc: &Proc) -> Result<Table, ProcProblem> {
     if table.listening.iter().any(|listening| listening.owners.is_empty()) {
         table.forget_closed(proc);
     }
+    table.bystanders.complete = table.hidden.is_empty();
+    table.bystanders.sockets = owners;
     table.listening.sort_by(|a, b| (&a.socket, a.inode).cmp(&(&b.socket, b.inode)));
     Ok(table)
 }

@@ -36,6 +36,9 @@ pub struct Policy {
     /// Libraries that the site preloads on purpose (`/etc/ld.so.preload`).
     #[serde(default, alias = "declared_preloads")]
     pub declared_preloads: Vec<RootedPath>,
+    /// Programs of security agents that probe servers on purpose; each counts only while its file is as its package delivered it.
+    #[serde(default, alias = "declared_agents")]
+    pub declared_agents: Vec<RootedPath>,
     /// Age in days from which the program's knowledge of backdoors is a finding; without it, never.
     #[serde(default, alias = "knowledge_max_age_days")]
     pub knowledge_max_age_days: Option<u32>,

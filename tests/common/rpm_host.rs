@@ -339,8 +339,15 @@ impl Host {
     }
 
     fn scan_as(&self, keys: &[(&Key, bool)], keyrings: Vec<(String, Vec<u8>)>) -> Report {
-        let request =
-            Request { root: self.root.clone(), scan_all: false, deep: false, deadline: None, keyrings, state: None };
+        let request = Request {
+            root: self.root.clone(),
+            scan_all: false,
+            capsule: false,
+            deep: false,
+            deadline: None,
+            keyrings,
+            state: None,
+        };
         let pins = keys.iter().map(|(key, base)| pin("testos", &key.fingerprint, *base)).collect();
         let knowledge = knowing(pins);
         let wanted = [Check::Provenance].into();

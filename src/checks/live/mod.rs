@@ -2,8 +2,10 @@
 //!
 //! Each executable mapping must be the inode of a file of the surface, or hold the same content; `provenance` judges those
 //! files. Each page of code and read-only data must be the file's own page, in its place. Each word that the
-//! loader relocated, through which calls into other libraries go, must hold what the loader's rules say.
+//! loader relocated, through which calls into other libraries go, must hold what the loader's rules say. What stands beside a server
+//! (probes, packet sockets, shared memory), and views of the kernel that contradict each other, are told too.
 
+mod agent;
 mod binding;
 pub mod link;
 mod mapping;
@@ -11,12 +13,15 @@ mod medium;
 mod pages;
 mod past;
 mod probe;
+mod views;
+mod watch;
 
 use crate::facts::{Facts, ProcessFacts};
 use crate::knowledge::Knowledge;
 use crate::model::code::{EXECUTABLE_DISGUISED, TRACED};
 use crate::model::{Check, CheckResult, Evidence, Finding, Gap, Subject, text};
 use crate::policy::Policy;
+use agent::Owners;
 use past::Past;
 
 /// Judges every process of every server. `examined` counts the processes that were seen whole. An image has none.
@@ -26,18 +31,21 @@ pub fn check(facts: &Facts, knowledge: &Knowledge, policy: &Policy) -> CheckResu
     let machine = facts.kernel.as_ref().map_or("", |kernel| kernel.machine.as_str());
     for root in facts.roots.iter().filter(|root| root.live) {
         let past = Past { root, knowledge, policy, at: facts.observed_at };
+        let owners = Owners::new(&past);
         for process in &root.processes {
-            judge(&past, machine, process, &mut result);
+            judge(&past, &owners, machine, process, &mut result);
         }
         for problem in root.history.iter().flat_map(|history| &history.problems) {
             result.gap(Gap::noted(Subject::Host, format!("of the history of packages: {problem}")));
         }
         medium::judge(root, &mut result);
+        watch::judge(root, &owners, &mut result);
+        views::judge(root, &mut result);
     }
     result
 }
 
-fn judge(past: &Past<'_>, machine: &str, process: &ProcessFacts, result: &mut CheckResult) {
+fn judge(past: &Past<'_>, owners: &Owners<'_>, machine: &str, process: &ProcessFacts, result: &mut CheckResult) {
     let subject = Subject::Process { pid: process.pid, starttime: process.starttime };
     if process.tracer != 0 {
         let message =
@@ -57,7 +65,7 @@ fn judge(past: &Past<'_>, machine: &str, process: &ProcessFacts, result: &mut Ch
         let reason = format!("a process of `{}` could not be judged: {problem}", process.server);
         result.gap(Gap::mandatory(subject, reason));
     } else {
-        pages::judge(past.root, machine, process, result);
+        pages::judge(past.root, owners, machine, process, result);
         binding::judge(process, result);
         result.examined = result.examined.saturating_add(1);
     }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::agent::Owners;
 use super::probe;
 use crate::facts::pages::{Change, PageCopy, ProbeFacts, VdsoFacts};
 use crate::facts::{ProcessFacts, RootFacts};
-use crate::model::code::{TEXT_MODIFIED, TEXT_WAS_MODIFIED, UPROBE, VDSO_MODIFIED};
+use crate::model::code::{AGENT_PROBE, TEXT_MODIFIED, TEXT_WAS_MODIFIED, UPROBE, VDSO_MODIFIED};
 use crate::model::{CheckResult, Code, Evidence, Finding, Gap, Subject};
 
 /// Changes that stand in one finding.
@@ -13,7 +14,7 @@ const MAX_EVIDENCE: usize = 8;
 
 /// Adds what the pages of `process` show; `machine` is that of uname(2). A process without facts of its pages, and each part
 /// of them that is missing, is a mandatory gap.
-pub fn judge(root: &RootFacts, machine: &str, process: &ProcessFacts, result: &mut CheckResult) {
+pub fn judge(root: &RootFacts, owners: &Owners<'_>, machine: &str, process: &ProcessFacts, result: &mut CheckResult) {
     let subject = Subject::Process { pid: process.pid, starttime: process.starttime };
     let Some(pages) = &process.pages else {
         result.gap(Gap::mandatory(subject, "the pages of its code were not compared with the files"));
@@ -29,6 +30,8 @@ pub fn judge(root: &RootFacts, machine: &str, process: &ProcessFacts, result: &m
         found.entry(key).or_insert_with(|| (code, Vec::new())).1.push(copy);
     }
     for ((path, _), (code, copies)) in found {
+        let agents = if code == UPROBE && pages.more == 0 { owners.alone(path, &copies) } else { None };
+        let code = if agents.is_some() { AGENT_PROBE } else { code };
         result.findings.extend(finding(root, process, path, code, &copies, pages.more));
     }
     match &process.vdso {
@@ -69,7 +72,7 @@ fn finding(
     let breakpoints: u32 = copies.iter().map(places_of).fold(0, u32::saturating_add);
     let places = copies.first()?.offset.saturating_add(copies.first()?.changes.first().map_or(0, |c| c.at.into()));
     let message = match code.id() {
-        "live/uprobe" => format!(
+        "live/uprobe" | "live/agent-probe" => format!(
             "process {pid} of `{server}` executes `{path}` with {breakpoints} breakpoint{} of the kernel in it, the first at \
              offset {places:#x}",
             if breakpoints == 1 { "" } else { "s" }
@@ -87,7 +90,7 @@ fn finding(
         if more > 0 { format!("; {more} further pages of the process are not listed") } else { String::new() };
     let mut evidence: Vec<Evidence> = copies.iter().flat_map(|copy| evidence(pid, copy, &further)).collect();
     evidence.truncate(MAX_EVIDENCE);
-    if code == UPROBE {
+    if [UPROBE, AGENT_PROBE].contains(&code) {
         evidence.extend(hints(root.probes.as_ref(), copies));
     }
     let mut evidence = evidence.into_iter();
@@ -134,17 +137,16 @@ fn told(change: &Change, offset: u64) -> String {
 /// Who may have set a breakpoint.
 fn hints(probes: Option<&ProbeFacts>, copies: &[&PageCopy]) -> Vec<Evidence> {
     let Some(probes) = probes else { return Vec::new() };
-    let offsets: Vec<u64> = copies
-        .iter()
-        .flat_map(|copy| copy.changes.iter().map(|change| copy.offset.saturating_add(change.at.into())))
-        .collect();
     let fact = |about: &str, value: String| Evidence::Fact { about: about.to_owned(), value };
     let mut hints = Vec::new();
     match &probes.events {
         None => hints.push(fact("uprobe_events in tracefs", "not mounted, or not readable".to_owned())),
         Some(lines) => {
-            let here = lines.iter().filter(|line| offset(line).is_some_and(|offset| offsets.contains(&offset)));
-            hints.extend(here.take(MAX_EVIDENCE).map(|line| fact("uprobe_events in tracefs", line.clone())));
+            hints.extend(
+                self::lines(lines, copies)
+                    .take(MAX_EVIDENCE)
+                    .map(|line| fact("uprobe_events in tracefs", line.clone())),
+            );
             if hints.is_empty() {
                 hints.push(fact("uprobe_events in tracefs", "no line for this place".to_owned()));
             }
@@ -155,6 +157,16 @@ fn hints(probes: Option<&ProbeFacts>, copies: &[&PageCopy]) -> Vec<Evidence> {
         hints.push(fact("descriptors by which breakpoints are set", value));
     }
     hints
+}
+
+/// The lines of `uprobe_events` that set a breakpoint where these pages differ.
+pub fn lines<'a>(events: &'a [String], copies: &[&PageCopy]) -> impl Iterator<Item = &'a String> {
+    let places = |copy: &&PageCopy| {
+        let offset = copy.offset;
+        copy.changes.iter().map(move |change| offset.saturating_add(change.at.into())).collect::<Vec<u64>>()
+    };
+    let offsets: Vec<u64> = copies.iter().flat_map(places).collect();
+    events.iter().filter(move |line| offset(line).is_some_and(|offset| offsets.contains(&offset)))
 }
 
 /// The offset in a line of `uprobe_events`: `p:group/name /usr/sbin/sshd:0x0000000000001040 …`
@@ -184,11 +196,14 @@ fn vdso(process: &ProcessFacts, address: u64, differing: u32, changes: &[Change]
 
 #[cfg(test)]
 mod tests {
+    use super::super::past::Past;
     use super::super::probe::ARM64;
     use super::*;
     use crate::facts::pages::{PageFacts, ProbeHolder};
     use crate::facts::process::Mapping;
-    use crate::model::{Check, Verdict};
+    use crate::knowledge::Knowledge;
+    use crate::model::{Check, Timestamp, Verdict};
+    use crate::policy::Policy;
 
     fn change(at: u32, expected: &str, actual: &str) -> Change {
         let length = u32::try_from(actual.len() / 2).unwrap();
@@ -220,9 +235,15 @@ mod tests {
         };
         let root = RootFacts { probes: Some(probes), ..RootFacts::default() };
         let mut result = CheckResult::new(Check::Live);
-        judge(&root, machine, process, &mut result);
+        judged(&root, machine, process, &mut result);
         result.examined = 1;
         result
+    }
+
+    fn judged(root: &RootFacts, machine: &str, process: &ProcessFacts, result: &mut CheckResult) {
+        let (knowledge, policy) = (Knowledge::new("2026-01-01", Vec::new()), Policy::default());
+        let past = Past { root, knowledge: &knowledge, policy: &policy, at: Timestamp(0) };
+        judge(root, &Owners::new(&past), machine, process, result);
     }
 
     fn check(copies: Vec<PageCopy>, machine: &str, expected: &[&str]) {
@@ -269,7 +290,7 @@ mod tests {
         process.pages = Some(PageFacts { copies: vec![copy(changes)], ..PageFacts::default() });
         let root = RootFacts { processes: vec![with(others)], ..RootFacts::default() };
         let mut result = CheckResult::new(Check::Live);
-        judge(&root, "x86_64", &process, &mut result);
+        judged(&root, "x86_64", &process, &mut result);
         assert_eq!(result.findings[0].code.id(), expected, "{result:#?}");
     }
 

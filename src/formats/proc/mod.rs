@@ -3,13 +3,18 @@
 pub mod auxv;
 pub mod cgroup;
 pub mod idmap;
+pub mod kallsyms;
 pub mod linkmap;
 pub mod maps;
+pub mod modules;
 pub mod mountinfo;
+pub mod packet;
 pub mod pagemap;
+pub mod shm;
 pub mod smaps;
 pub mod stat;
 pub mod status;
+pub mod taint;
 pub mod tcp;
 pub mod unix;
 

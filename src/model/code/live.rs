@@ -144,4 +144,64 @@ codes! { LIVE;
          mapped must be the same. Code that was mapped by hand, or a library that took itself out of the list, makes them differ.";
         "Save `/proc/PID/maps` and the memory of the process, then treat the host as compromised.";
         ["dl_iterate_phdr(3)", "elf(5), DT_DEBUG"]
+    BPF_ATTACHED = "live/bpf-attached", Integrity, Medium;
+        "a BPF program hangs on the code of an SSH server";
+        "The kernel runs this program whenever a place in the file is reached, by whichever process, and it can read the arguments and the \
+         memory of that process: agents and tracing tools do so, and so do stealers of passwords, on libpam. What hangs on functions of \
+         the kernel is not among these. Informational where a declared agent holds it, and where no running server shows the breakpoint: \
+         then a file of the same name in another root may be meant.";
+        "Name who loaded it (`bpftool link show`, `bpftool prog show id ID`); an agent of the site's is declared in the policy, \
+         `declared-agents`.";
+        ["bpf(2)", "bpftool-link(8)"]
+    AGENT_PROBE = "live/agent-probe", Integrity, Informational;
+        "a declared security agent has set breakpoints into the code of an SSH server";
+        "The policy declares the agent, its file is as its package delivered it, and nobody else can have set these breakpoints: no other \
+         process holds a descriptor of the kind, no BPF program without a holder hangs on the file, and the list in tracefs has none \
+         there. What the agent reads of passwords is its maker's affair.";
+        "Nothing needs to be done; take the agent out of `declared-agents` if it should not probe servers.";
+        ["Documentation/trace/uprobetracer.rst of Linux"]
+    PACKET_SOCKET = "live/packet-socket", Integrity, Informational;
+        "a program hears packets before the firewall does";
+        "A packet socket with a filter receives packets of an interface whatever the firewall makes of them; backdoors such as BPFDoor \
+         wait for their magic packet so and need no open port. So do DHCP clients, packet sniffers and network monitors, the site's own \
+         among them: the note names whose program it is and whether a package delivered it. Sockets for raw IP and extended filters are \
+         not looked at.";
+        "Find out which service started the process and what it waits for (`ss -0bp` shows the filter).";
+        ["packet(7)", "bpf(4)"]
+    HIDDEN_LISTENER = "live/hidden-listener", Compromise, High;
+        "a program whose file was deleted hears every packet";
+        "It was started and its file erased, no file of a package lies in its place, and it holds a packet socket: so do backdoors of the \
+         kind of BPFDoor, which copy themselves to memory and wait for a packet. A network service that was upgraded and not restarted is told \
+         apart by the file that its package has put there (`live/packet-socket`, a note).";
+        "Save `/proc/PID/exe` and `/proc/PID/maps` before the process ends.";
+        ["packet(7)", "proc(5), exe"]
+    SHARED_MEMORY = "live/shared-memory", Compromise, High;
+        "an SSH server uses System V shared memory";
+        "OpenSSH and the usual PAM modules use none. Ebury up to 1.4 kept its configuration and what it stole in a segment of more than \
+         3 MiB that everybody may write to, made by sshd. Told as a note: a segment of another shape, which a vendor's PAM module may \
+         have made, and one of that shape of an unknown maker, since other programs of root's make such ones too.";
+        "Save the segment (`ipcs -m`, then attach it read-only) before the server is restarted, and look for a replaced library.";
+        ["sysvipc(7)", "https://www.welivesecurity.com/2014/02/21/an-in-depth-analysis-of-linuxebury/"]
+    HIDDEN_KERNEL_MODULE = "live/hidden-kernel-module", Compromise, Critical;
+        "a kernel module is hidden in one view of the kernel and shows in another";
+        "Each loaded module stands in `/proc/modules`, has a directory with its state in `/sys/module`, and its symbols stand in \
+         `/proc/kallsyms` (compared with `--deep`). Rootkits take themselves out of some of these. One that takes itself out of all \
+         is not seen so: only another machine, or a measured boot, can tell.";
+        "Treat the host as compromised; take an image of its memory and disks, and judge those on another machine.";
+        ["proc(5), /proc/modules", "proc(5), /proc/kallsyms"]
+    HIDDEN_PROCESS = "live/hidden-process", Compromise, Critical;
+        "a process answers to its number and is listed nowhere";
+        "Rootkits hide processes by filtering the listing of `/proc`; the kernel still answers when it is asked for the number itself \
+         (kill(2) with signal 0, pidfd_open(2)). Threads are no processes and were left out. Numbers are asked in part, or with `--deep` \
+         all of them. A rootkit that filters these calls too is not seen so.";
+        "Treat the host as compromised; take an image of its memory before it is switched off.";
+        ["kill(2)", "pidfd_open(2)"]
+    KERNEL_TAINTED = "live/kernel-tainted", Integrity, Informational;
+        "the kernel runs code that its distributor need not have built";
+        "Modules from outside the kernel's source, unsigned or loaded by force, and live patches leave a mark until the next boot \
+         (`/proc/sys/kernel/tainted`). Drivers of graphics cards, networks and parallel file systems do so on most computing nodes. Which \
+         module did it stands in `/proc/modules`; a mark that no loaded module explains was left by one that is unloaded, or hidden. What a \
+         module does in memory cannot be verified from user space.";
+        "Know each module that is named; look into a mark that nobody explains.";
+        ["Documentation/admin-guide/tainted-kernels.rst of Linux"]
 }

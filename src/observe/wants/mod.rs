@@ -13,6 +13,7 @@ pub mod pam;
 pub mod search;
 pub mod servers;
 pub mod sshd;
+pub mod watch;
 
 use crate::facts::{Look, ObservationGap, Role, RootFacts, Want};
 use crate::knowledge::Knowledge;
@@ -24,10 +25,11 @@ pub type Wants = fn(&RootFacts, &Knowledge) -> Vec<Want>;
 /// Everybody who wants something. Each is asked until it wants nothing new, and all of them again until none does, since
 /// what one wanted may make another want more; so that who follows a long chain does not have the others asked at each
 /// link.
-pub const ALL: [Wants; 9] = [
+pub const ALL: [Wants; 10] = [
     |_, _| identity(),
     |facts, _| servers::wants(facts),
     |facts, _| sshd::wants(facts),
+    |facts, _| watch::wants(facts),
     |facts, _| pam::wants(facts),
     hygiene::wants,
     knowledge::wants,

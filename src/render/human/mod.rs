@@ -108,6 +108,14 @@ fn foot(page: &mut Page, report: &Report) {
             ),
         );
     }
+    if !report.capsules.is_empty() {
+        let pages = report.capsules.iter().map(|capsule| capsule.pages.len()).fold(0, usize::saturating_add);
+        let (count, what) = (report.capsules.len(), if report.capsules.len() == 1 { "process" } else { "processes" });
+        page.field(
+            "kept",
+            &format!("the map and {pages} pages of code of {count} {what}, in the JSON report (`--format json`)"),
+        );
+    }
     page.field("cost", &cost(report));
 }
 

@@ -26,6 +26,7 @@ fn report(at: u64) -> Report {
         login: vec![],
         not_covered: vec![],
         sweep: None,
+        capsules: vec![],
         usage: Usage::default(),
     }
 }

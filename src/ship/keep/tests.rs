@@ -52,6 +52,7 @@ impl World {
             login: vec![],
             not_covered: vec![],
             sweep: None,
+            capsules: vec![],
             usage: Usage::default(),
         };
         let keeping = Keeping {
