@@ -35,7 +35,9 @@ codes! { LOGIN;
         ["ssh_config(5), PATTERNS", "sshd_config(5), Match"]
     LOGIN_CONFIG_NOT_LOADED = "login/config-not-loaded", Hygiene, Low;
         "a server runs with another configuration than the one on the disk";
-        "sshd reads its files when it starts and when it is told to (SIGHUP), not when they change. The state directory shows what          they said when this one read them, and that is not what they say now. Both are judged: what it runs with counts until it          reads them again, what lies on the disk from then on.";
+        "sshd reads its files when it starts and when it is told to (SIGHUP), not when they change. The state directory shows what \
+         they said when this one read them, and that is not what they say now. Both are judged: what it runs with counts until it \
+         reads them again, what lies on the disk from then on.";
         "Reload the server once the files are as they should be: `systemctl reload ssh` (`sshd` on other systems).";
         ["sshd(8), SIGHUP"]
     LOGIN_CONFIG_REFUSED = "login/config-refused", Hygiene, Medium;
