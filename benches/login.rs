@@ -25,12 +25,18 @@ fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
-    let mut rows: Vec<(f64, String)> =
-        Case::all().iter().map(|case| (cost(case, case.world()), case.name.clone())).collect();
+    // A name after `--` picks scenarios, and leaves out the large host.
+    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    let cases = Case::all();
+    let cases = cases.iter().filter(|case| wanted.as_ref().is_none_or(|wanted| case.name.contains(wanted)));
+    let mut rows: Vec<(f64, String)> = cases.map(|case| (cost(case, case.world()), case.name.clone())).collect();
     rows.sort_by(|a, b| b.0.total_cmp(&a.0));
     println!("{} scenarios, median {:.2} ms; the dearest:", rows.len(), rows[rows.len() / 2].0);
     for (milliseconds, name) in rows.iter().take(8) {
         println!("{milliseconds:>9.2} ms  {name}");
+    }
+    if wanted.is_some() {
+        return;
     }
     for (enrolled, is_listed) in
         [(Enrolled::Half, false), (Enrolled::NobodyAsked, false), (Enrolled::Half, true), (Enrolled::NobodyAsked, true)]

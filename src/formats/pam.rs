@@ -134,6 +134,12 @@ impl Actions {
         self.0.get(usize::from(code.0)).copied().unwrap_or(Action::Bad)
     }
 
+    /// Whether any code brings back the state at the beginning of the level.
+    #[must_use]
+    pub fn may_reset(&self) -> bool {
+        self.0.contains(&Action::Reset)
+    }
+
     /// The same action on every code.
     #[must_use]
     pub const fn all(action: Action) -> Self {

@@ -12,7 +12,7 @@ use crate::login::factor::{Atom, Evidence, Guard, GuardKind, Kind, Step, Ways};
 
 use super::Mode;
 use super::condition::{Answer, Condition};
-use super::dispatch::State;
+use super::dispatch::{Impression, State};
 use super::instance::Alternative;
 use super::stack::{Handler, HandlerKind};
 
@@ -53,6 +53,8 @@ pub(super) struct Walk<'a> {
     strings: Vec<Typed>,
     /// Those that make a difference in `PAM_AUTHTOK`, because a module may take them from there.
     left_behind: BTreeSet<Typed>,
+    /// The place after the last handler that may reset its level; 0 if none does.
+    last_reset: usize,
 }
 
 impl<'a> Walk<'a> {
@@ -77,7 +79,10 @@ impl<'a> Walk<'a> {
             }
             strings.extend([code, behind]);
         }
-        Self { handlers, alternatives, conditions, answers, mode, strings: strings.into_iter().collect(), left_behind }
+        let resets = handlers.iter().rposition(|handler| handler.actions.may_reset());
+        let last_reset = resets.map_or(0, |at| at.saturating_add(1));
+        let strings = strings.into_iter().collect();
+        Self { handlers, alternatives, conditions, answers, mode, strings, left_behind, last_reset }
     }
 
     /// Every minimal way to success.
@@ -219,9 +224,13 @@ impl<'a> Walk<'a> {
         shows: Option<&Atom>,
     ) {
         let Some(handler) = self.handlers.get(node.state.next) else { return };
+        let state = node.state.step(self.handlers, code).settle(self.handlers);
+        // What has failed stays failed unless a handler resets its level.
+        if state.impression == Impression::Negative && state.next >= self.last_reset {
+            return;
+        }
         let shows = shows.filter(|_| !after.discredited);
         let step = Arc::new(describe(handler, code, shows));
-        let state = node.state.step(self.handlers, code).settle(self.handlers);
         let slot = open.entry(Node { state, ..after.clone() }).or_default();
         for way in ways.iter() {
             let mut way = way.clone();
