@@ -1,10 +1,12 @@
 //! The straight line: discover → read once → observe → facts → check → report.
 
+mod containers;
+
 use std::collections::BTreeSet;
 
 use crate::checks::{self, inspect::Inspected, login::Proved, standing::Standings};
 use crate::facts::directory::Given;
-use crate::facts::{Facts, RootFacts, ServerFacts};
+use crate::facts::{Facts, Remember, RootFacts, ServerFacts};
 use crate::knowledge::Knowledge;
 use crate::model::capsule::Capsule;
 use crate::model::limits;
@@ -46,6 +48,31 @@ pub fn inspect(paths: &[RootedPath], knowledge: &Knowledge) -> Result<Vec<Inspec
 /// listed them.
 #[must_use]
 pub fn judge(
+    facts: &Facts,
+    wanted: &BTreeSet<Check>,
+    knowledge: &Knowledge,
+    policy: &Policy,
+    accounts: Option<&Given>,
+) -> Report {
+    let [host, containers @ ..] = facts.roots.as_slice() else {
+        return judge_root(facts, wanted, knowledge, policy, accounts);
+    };
+    if containers.is_empty() {
+        return judge_root(facts, wanted, knowledge, policy, accounts);
+    }
+    let alone = |root: &RootFacts| Facts { roots: vec![root.clone()], remember: Remember::default(), ..facts.clone() };
+    let mut report = judge_root(&alone(host), wanted, knowledge, policy, accounts);
+    for root in containers {
+        // Its accounts are its own, and no directory's list was made for it.
+        if let Some(container) = &root.container {
+            containers::join(&mut report, judge_root(&alone(root), wanted, knowledge, policy, None), container);
+        }
+    }
+    report
+}
+
+/// What the facts of one root say, the examined one's or a container's.
+fn judge_root(
     facts: &Facts,
     wanted: &BTreeSet<Check>,
     knowledge: &Knowledge,

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use common::login::{Offer, log_in, two_factor};
 use common::mimic::{self, Part, trial};
 use common::namespace::Host;
+use common::poke::Victim;
 use common::report::Scan;
 use common::root::Root;
 use serde_json::{Value, json};
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         trial("an_unprivileged_scan_names_what_it_cannot_see", host, an_unprivileged_scan_names_what_it_cannot_see),
         trial("sessions_belong_to_their_listener", host, sessions_belong_to_their_listener),
         trial("a_server_in_another_root_is_not_judged_by_this_one", host, a_server_in_another_root),
+        trial("a_server_in_a_container_is_judged_by_its_own_root", host, a_server_in_a_container),
         trial("units_and_drop_ins_of_an_image", image, units_and_drop_ins_of_an_image),
     ])
 }
@@ -175,6 +177,47 @@ fn sessions_belong_to_their_listener() {
 fn in_proc(host: &Host, text: &[u8]) -> usize {
     let all = host.run(&["sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null"]).stdout;
     all.windows(text.len()).filter(|window| *window == text).count()
+}
+
+/// Starts what its first argument names as the top of a mount and a process namespace of its own, as container engines do.
+const CONTAINER: &str = "mount --bind \"$0\" \"$0\"; mount -t proc proc \"$0/proc\"; mount --rbind /dev \"$0/dev\"; \
+                         mkdir -p \"$0/run/sshd\"; cd \"$0\"; pivot_root . mnt; cd /; umount -l /mnt; \
+                         exec /usr/sbin/sshd -D -p 2222 -o PidFile=none >/dev/null 2>&1";
+
+/// A root of its own packages: what they record of its sshd is not what the host's record of theirs.
+fn a_server_in_a_container() {
+    let (root, inner) = (two_factor(), two_factor());
+    let sum = |root: &Root| root.chroot(&["md5sum", "/usr/sbin/sshd"]).split(' ').next().unwrap().to_owned();
+    let before = sum(&inner);
+    inner.flip_in("/usr/sbin/sshd", "usage: sshd");
+    inner.replace("/var/lib/dpkg/info/openssh-server.md5sums", &before, &sum(&inner));
+    std::fs::rename(inner.path(), root.path().join("srv/inner")).unwrap();
+    let host = Host::boot(root);
+    let own = host.start_sshd(22, &[], &["/usr/sbin/sshd"]);
+    let start = format!("unshare -mp --fork sh -c '{CONTAINER}' /srv/inner >/dev/null 2>&1 &");
+    let contained = host.start_sshd(2222, &[], &["sh", "-c", &start]);
+    let (scan, known) = servers(&host);
+    scan.assert_clean();
+    assert_eq!((known.len(), &known[0]["pids"]), (1, &json!([own])), "{known:#?}");
+    let told: Vec<&Value> = scan.report["servers"].as_array().unwrap().iter().collect();
+    let inside = told.iter().find(|server| server["pids"] == json!([contained])).unwrap();
+    assert_eq!(inside["binary"], format!("/proc/{contained}/root/usr/sbin/sshd"));
+    assert!(inside["label"].as_str().unwrap().contains(":2222 in mnt:["), "{inside}");
+    let chain = &scan.file(&format!("/proc/{contained}/root/usr/sbin/sshd")).unwrap()["chain"];
+    assert!(chain.to_string().contains(&format!("pid {contained}")), "{chain}");
+
+    // Another file there, and other code in its memory: told of the container, and nothing of the host.
+    host.root().flip_in("/srv/inner/usr/bin/ssh", "usage: ssh");
+    let victim = Victim::new(host.outside(contained));
+    let file = std::fs::read(host.root().join("/usr/sbin/sshd")).unwrap();
+    let address = victim.base("/usr/sbin/sshd") + u64::from_le_bytes(file[24..32].try_into().unwrap());
+    let [byte] = victim.read::<1>(address);
+    victim.write(address, &[byte ^ 0x40]);
+    let scan = host.scan(&[]);
+    assert_eq!(scan.codes_about(contained), ["live/text-modified"], "{}", scan.troubles());
+    let accused = format!("provenance/digest-mismatch /proc/{contained}/root/usr/bin/ssh");
+    assert_eq!(scan.accused("provenance"), [accused], "{}", scan.troubles());
+    assert!(scan.troubles().contains("in container `mnt:["), "{}", scan.troubles());
 }
 
 /// Its configuration is another one: it is no server of this root, and nobody may think that it was looked at.

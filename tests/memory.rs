@@ -11,6 +11,7 @@
 
 mod common;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
 use common::intruder::{self, Helper, PMU, probe};
@@ -21,12 +22,15 @@ use common::poke::Victim;
 use common::report::Scan;
 use common::root::Root;
 use sshproof::formats::base64;
+use sshproof::formats::elf::Elf;
+use sshproof::formats::elf::binding::Tables;
 use sshproof::model::{Algorithm, Digest};
 
 fn main() -> ExitCode {
     let parts = &[Part::Packages, Part::Namespaces];
     let compiled = &[Part::Packages, Part::Namespaces, Part::Program("cc"), Part::File(PMU)];
     let optimised = &[Part::Packages, Part::Namespaces, Part::Program("cc"), Part::File(PMU), Part::Linux(6, 18)];
+    let strace = &[Part::Packages, Part::Namespaces, Part::Program("strace")];
     let traced = &[Part::Packages, Part::Namespaces, Part::File("/sys/kernel/tracing")];
     mimic::run(vec![
         trial("a_changed_byte_of_code_is_named_and_so_is_one_put_back", parts, a_changed_byte_of_code),
@@ -40,6 +44,7 @@ fn main() -> ExitCode {
         trial("one_of_many_sessions_of_openssh_10_is_told_from_the_others", parts, || {
             one_of_many(Root::of_release("trixie"));
         }),
+        trial("only_code_and_what_the_loader_wrote_is_read", strace, only_code_is_read),
         trial("without_the_right_to_look_there_is_no_pass", parts, without_the_right_to_look),
         trial("three_rights_suffice_and_each_is_needed", parts, three_rights_suffice),
     ])
@@ -300,6 +305,75 @@ fn one_of_many(root: Root) {
     let scan = host.scan(&[]);
     assert_eq!(scan.codes_about(chosen), ["live/text-modified"], "{}", scan.troubles());
     assert_eq!(scan.findings("live").len(), 1, "{}", scan.troubles());
+}
+
+/// Every address that the deepest scan reads of a server's memory, as the kernel is asked for it: in code and read-only data, in
+/// pages that the loader made read-only, in the tables of calls of a library that is bound when it first calls. Outside of files
+/// only the loader's list of them is read, whose entries lie in memory that it allocated; of the stack, nothing.
+fn only_code_is_read() {
+    let host = Host::boot(two_factor());
+    let pid = host.start_sshd(22, &[], &["/usr/sbin/sshd"]);
+    let victim = Victim::new(host.outside(pid));
+    let scan = host.command(&[common::namespace::SSHPROOF, "scan", "--format", "json", "--deep"]);
+    let log = host.root().path().join("run/strace");
+    let mut strace = std::process::Command::new("strace");
+    strace.args(["-f", "--seccomp-bpf", "-y", "-v", "-s", "0", "-e", "trace=pread64,process_vm_readv", "-o"]).arg(&log);
+    strace.arg(scan.get_program()).args(scan.get_args()).env_clear().env("PATH", common::namespace::PATH);
+    let scan = Scan::of(&strace.output().unwrap());
+    assert_eq!(scan.verdict("live"), "pass", "{}", scan.troubles());
+    let log = std::fs::read_to_string(&log).unwrap();
+    let number = |text: &str| -> u64 {
+        let hex = text.strip_prefix("0x");
+        hex.map_or_else(|| text.parse(), |hex| u64::from_str_radix(hex, 16)).unwrap()
+    };
+    let mut reads: Vec<(u64, u64)> = Vec::new();
+    for line in log.lines().filter(|line| line.contains("process_vm_readv(")) {
+        for piece in line.split("iov_base=").skip(1).filter(|piece| piece.starts_with("0x")) {
+            let (base, rest) = piece.split_once(", iov_len=").unwrap();
+            reads.push((number(base), number(rest.split('}').next().unwrap())));
+        }
+    }
+    for line in log.lines().filter(|line| line.contains(&format!("/{pid}/mem>"))) {
+        let arguments = line.rsplit_once(')').unwrap().0;
+        let mut from_behind = arguments.rsplit(", ");
+        let (offset, length) = (from_behind.next().unwrap(), from_behind.next().unwrap());
+        reads.push((number(offset), number(length)));
+    }
+    let maps = victim.maps();
+    let (mut of_files, mut of_lists) = (0, 0);
+    let mut relocated: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+    for (address, length) in reads {
+        let map = maps.iter().find(|map| (map.start..map.end).contains(&address));
+        let map = map.unwrap_or_else(|| panic!("{address:#x} is not mapped: {maps:#?}"));
+        let written = map.permissions.contains('w');
+        match map.path.as_str() {
+            path if path.starts_with('/') && !written => of_files += length,
+            // The head of the list, and the loader's own entry.
+            path if path.contains("/ld-linux") && length <= 512 => of_lists += length,
+            // Words that the loader relocates, and each of them.
+            path if path.starts_with('/') => {
+                let words = relocated.entry(path.to_owned()).or_insert_with(|| relocations(&host, path));
+                let base = victim.base(path);
+                let of = (address..address + length).step_by(8);
+                of.for_each(|word| assert!(words.contains(&(word - base)), "{word:#x} of `{path}` is read"));
+                of_files += length;
+            }
+            "[vdso]" => of_files += length,
+            // An entry of the list, or the name in it.
+            "" | "[heap]" if length <= 512 => of_lists += length,
+            path => panic!("{length} bytes at {address:#x} of `{path}` {} are read", map.permissions),
+        }
+    }
+    assert!(of_files > 1 << 20, "{of_files}");
+    println!("{of_files} bytes of code and relocated words read, {of_lists} of the loader's list");
+    assert!(of_lists < 64 << 10, "{of_lists}");
+}
+
+/// Where the loader of `path` writes, from the beginning of its mapping.
+fn relocations(host: &Host, path: &str) -> BTreeSet<u64> {
+    let file = std::fs::read(host.root().join(path)).unwrap();
+    let tables = Tables::read(&Elf::parse(&file).unwrap()).unwrap();
+    tables.relocations.iter().map(|entry| entry.address).collect()
 }
 
 /// Root without the right to look into other processes.

@@ -5,6 +5,7 @@
 //! hash, no OTP seed, no private key; only existence, owner, mode and enrolment.
 
 pub mod binding;
+pub mod container;
 pub mod directory;
 pub mod file;
 pub mod history;
@@ -53,7 +54,7 @@ pub struct Facts {
     pub usage: Usage,
     /// The running kernel and its tables; absent for an image.
     pub kernel: Option<KernelFacts>,
-    /// The examined root, then those of containers and images found within (none yet).
+    /// The examined root, then those of containers in which an SSH server runs.
     pub roots: Vec<RootFacts>,
     /// What the state directory is to keep for later scans. No part of what is judged, and nobody else's.
     #[serde(skip)]
@@ -90,10 +91,13 @@ pub struct KernelFacts {
 /// All that was observed beneath one root.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RootFacts {
-    /// The root as given, escaped: `/` for the running system.
+    /// The root as given, escaped: `/` for the running system, `/proc/PID/root` for a container.
     pub path: String,
     /// Whether this is the running system: processes, sockets and kernel belong to it.
     pub live: bool,
+    /// Which container it is the root of; absent for the host's own, and for an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<container::Container>,
     /// os-release(5) fields, escaped; empty if there is none.
     pub os_release: std::collections::BTreeMap<String, String>,
     /// `/etc/hostname`, escaped.

@@ -22,5 +22,5 @@ pub fn inspect(paths: &[RootedPath], knowledge: &Knowledge) -> Result<Facts, Obs
     let wants = paths.iter().map(|path| Want { path: path.clone(), role: Role::Extra, look: Look::Binary }).collect();
     // Without a deadline it cannot run out of time.
     let _ = looker.fulfil(wants, &mut facts.files, &mut |_| {});
-    Ok(start.facts(facts, None, &looker, knowledge))
+    Ok(start.facts(vec![facts], None, looker.bytes_read(), knowledge))
 }

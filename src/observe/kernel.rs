@@ -23,10 +23,11 @@ pub fn observe(proc: Option<&Proc>, bystanders: &Bystanders) -> KernelFacts {
     }
 }
 
-/// Mount points that are better left alone: touching them may hang, or mount something.
+/// Mount points that are better left alone: touching them may hang, or mount something. `of` is the process in whose mount namespace
+/// they are looked for, `self` for ours.
 #[must_use]
-pub fn distant_mounts(proc: &Proc) -> Vec<RootedPath> {
-    let Ok(table) = proc.read("self/mountinfo", MAX_TABLE) else { return Vec::new() };
+pub fn distant_mounts(proc: &Proc, of: &str) -> Vec<RootedPath> {
+    let Ok(table) = proc.read(&format!("{of}/mountinfo"), MAX_TABLE) else { return Vec::new() };
     mountinfo::parse(&table)
         .iter()
         .filter(|mount| mount.is_distant())

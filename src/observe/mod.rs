@@ -2,6 +2,7 @@
 
 pub mod bindings;
 pub mod capsule;
+pub mod containers;
 pub mod directory;
 pub mod files;
 pub mod history;
@@ -44,7 +45,9 @@ use crate::model::text::escape;
 use crate::model::{Algorithm, Check, Gap, RootedPath, Subject, Timestamp};
 use crate::own;
 
+use containers::{Elsewhere, Place};
 use files::Looker;
+use namespaces::Bystanders;
 
 /// Rounds of wanting and looking before we stop asking: the longest chain of includes and libraries is far shorter.
 const MAX_ROUNDS: usize = 256;
@@ -107,11 +110,8 @@ pub fn observe(
     let problem = |error| ObserveProblem { root: request.root.clone(), error };
     let live = request.root.as_os_str() == "/";
     let root = Root::open(&request.root, live).map_err(problem)?;
-    let mut looker = Looker::new(&root, knowledge, request.deadline);
     let mut facts =
         RootFacts { path: escape(request.root.as_os_str().as_encoded_bytes()), live, ..RootFacts::default() };
-
-    progress(Progress::Station("looking for SSH servers"));
     let proc = live.then(|| Proc::open(Path::new("/proc")));
     if let Some(Err(error)) = &proc {
         let gap = Gap::mandatory(Subject::Host, format!("`/proc` cannot be opened: {error}"));
@@ -119,11 +119,86 @@ pub fn observe(
         facts.gap(Check::Login, gap);
     }
     let proc = proc.and_then(Result::ok);
-    facts.distant = proc.as_ref().map(kernel::distant_mounts).unwrap_or_default();
-    let bystanders = servers::observe(&root, proc.as_ref(), &mut facts);
+    let mut examined = examine(request, &root, proc.as_ref(), None, facts, knowledge, progress);
+    if let (Some(proc), Some(state)) = (&proc, &request.state) {
+        examined.remember.loaded = loaded::observe(proc, state, start.at, &mut examined.facts);
+    }
+    let elsewhere = std::mem::take(&mut examined.bystanders.elsewhere);
+    let contained = proc.as_ref().map(|proc| {
+        progress(Progress::Station("looking into containers"));
+        enter(request, proc, &elsewhere, &mut examined, knowledge, progress)
+    });
+    let kernel = live.then(|| kernel::observe(proc.as_ref(), &examined.bystanders));
+    let Examined { facts, remember, bytes_read, .. } = examined;
+    let roots = std::iter::once(facts).chain(contained.into_iter().flatten()).collect();
+    Ok(Facts { remember, ..start.facts(roots, kernel, bytes_read, knowledge) })
+}
 
-    if let Some(proc) = &proc {
-        watch::observe(&root, proc, &bystanders, &mut facts);
+/// What was seen beneath one root.
+struct Examined {
+    facts: RootFacts,
+    remember: Remember,
+    /// What was seen of other processes on the way.
+    bystanders: Bystanders,
+    bytes_read: u64,
+}
+
+/// The roots of containers in which servers run. What cannot be entered is a gap of the host's.
+fn enter(
+    request: &Request,
+    proc: &Proc,
+    elsewhere: &[Elsewhere],
+    host: &mut Examined,
+    knowledge: &Knowledge,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Vec<RootFacts> {
+    let mut roots = Vec::new();
+    for (number, found) in elsewhere.iter().enumerate() {
+        let entered = if number < containers::MAX_CONTAINERS {
+            containers::enter(proc, found)
+        } else {
+            Err(format!("more than {} containers with servers are not entered", containers::MAX_CONTAINERS))
+        };
+        let (container, root) = match entered {
+            Ok(entered) => entered,
+            Err(why) => {
+                let reason = format!("an SSH server runs in a container that cannot be entered: {why}");
+                let gap = Gap::mandatory(Subject::Process { pid: found.pid, starttime: found.starttime }, reason);
+                host.facts.gap(Check::Live, gap.clone());
+                host.facts.gap(Check::Login, gap);
+                continue;
+            }
+        };
+        let path = container.root();
+        let request = Request { root: path.clone().into(), scan_all: false, state: None, ..request.clone() };
+        let facts = RootFacts { path, live: true, container: Some(container), ..RootFacts::default() };
+        let examined = examine(&request, &root, Some(proc), Some(&found.place), facts, knowledge, progress);
+        host.bytes_read = host.bytes_read.saturating_add(examined.bytes_read);
+        roots.push(examined.facts);
+    }
+    roots
+}
+
+/// Looks at one root: the examined one, or that of the container `inside`.
+fn examine(
+    request: &Request,
+    root: &Root,
+    proc: Option<&Proc>,
+    inside: Option<&Place>,
+    mut facts: RootFacts,
+    knowledge: &Knowledge,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Examined {
+    let mut looker = Looker::new(root, knowledge, request.deadline);
+    progress(Progress::Station("looking for SSH servers"));
+    let whose = facts.container.as_ref().map_or_else(|| "self".to_owned(), |container| container.pid.to_string());
+    facts.distant = proc.map(|proc| kernel::distant_mounts(proc, &whose)).unwrap_or_default();
+    let bystanders = servers::observe(root, proc, inside, &mut facts);
+
+    if let Some(proc) = proc {
+        if inside.is_none() {
+            watch::observe(root, proc, &bystanders, &mut facts);
+        }
         looker.keep_tables_of(processes::mapped_inodes(proc, &facts.servers));
     }
 
@@ -133,31 +208,30 @@ pub fn observe(
     facts.login = login::observe(&facts);
     if request.scan_all {
         progress(Progress::Station("searching every file"));
-        sweep::sweep(&mut looker, &root, &request.root, &mut facts, progress);
+        sweep::sweep(&mut looker, root, &request.root, &mut facts, progress);
     }
 
     facts.gaps.extend(wants::gaps(&facts));
 
     progress(Progress::Station("asking the package databases"));
-    let answer = packages::observe(&root, &facts.files, &request.keyrings, request.state.is_some());
+    let answer = packages::observe(root, &facts.files, &request.keyrings, request.state.is_some());
     looker.digest_further(&recorded_digests(&answer.facts), &mut facts.files);
     facts.packages = answer.facts;
     facts.gaps.extend(answer.gaps);
     let mut remember = Remember { evidence: answer.evidence, ..Remember::default() };
 
-    if let Some(proc) = &proc {
+    if let Some(proc) = proc {
         progress(Progress::Station("looking at processes"));
-        processes::observe(&root, proc, knowledge, looker.take_tables(), request.deep, &mut facts);
+        processes::observe(root, proc, knowledge, looker.take_tables(), request.deep, &mut facts);
         if request.capsule {
             capsule::observe(proc, &mut facts);
         }
         probes::observe(proc, &mut facts);
-        views::observe(proc, request.deep, &mut facts);
-        rights::observe(proc, &mut facts);
-        history::observe(&root, proc, request, &remember.evidence, &mut facts);
-        if let Some(state) = &request.state {
-            remember.loaded = loaded::observe(proc, state, start.at, &mut facts);
+        if inside.is_none() {
+            views::observe(proc, request.deep, &mut facts);
+            rights::observe(proc, &mut facts);
         }
+        history::observe(root, proc, request, &remember.evidence, &mut facts);
         // Once in a boot and after each change, where something remembers; else only if asked for.
         if request.deep || request.state.is_some() {
             let state = request.state.as_deref().filter(|_| !request.deep);
@@ -165,9 +239,7 @@ pub fn observe(
             remember.medium = medium::observe(proc, &before, &mut facts);
         }
     }
-
-    let kernel = live.then(|| kernel::observe(proc.as_ref(), &bystanders));
-    Ok(Facts { remember, ..start.facts(facts, kernel, &looker, knowledge) })
+    Examined { facts, remember, bystanders, bytes_read: looker.bytes_read() }
 }
 
 /// When an observation began; at its end it becomes the facts.
@@ -182,7 +254,13 @@ impl Start {
     }
 
     /// What was observed since, with when, by what and at what cost.
-    fn facts(self, root: RootFacts, kernel: Option<KernelFacts>, looker: &Looker<'_>, knowledge: &Knowledge) -> Facts {
+    fn facts(
+        self,
+        roots: Vec<RootFacts>,
+        kernel: Option<KernelFacts>,
+        bytes_read: u64,
+        knowledge: &Knowledge,
+    ) -> Facts {
         Facts {
             schema: facts::SCHEMA.to_owned(),
             observer: env!("CARGO_PKG_VERSION").to_owned(),
@@ -190,9 +268,9 @@ impl Start {
             byte_rules: knowledge.byte_rules().to_owned(),
             observed_at: self.at,
             duration_ms: u64::try_from(self.timer.elapsed().as_millis()).unwrap_or(u64::MAX),
-            usage: own::usage::so_far(looker.bytes_read()),
+            usage: own::usage::so_far(bytes_read),
             kernel,
-            roots: vec![root],
+            roots,
             remember: Remember::default(),
         }
     }

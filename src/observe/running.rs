@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::containers::{self, Elsewhere};
 use super::identify::{Executable, Identifier, Unknown};
 use super::namespaces::Bystanders;
 use super::servers::Planned;
@@ -70,8 +71,14 @@ pub struct Found {
     pub bystanders: Bystanders,
 }
 
-/// Looks at every process and every listening socket.
-pub fn observe(root: &Root, proc: &Proc, identifier: &mut Identifier, planned: &[Planned]) -> Found {
+/// Looks at every process and every listening socket; of a container, only at the processes that are `inside`.
+pub fn observe(
+    root: &Root,
+    proc: &Proc,
+    inside: Option<&containers::Place>,
+    identifier: &mut Identifier,
+    planned: &[Planned],
+) -> Found {
     let mut table = match sockets::observe(proc) {
         Ok(table) => table,
         Err(problem) => {
@@ -80,22 +87,28 @@ pub fn observe(root: &Root, proc: &Proc, identifier: &mut Identifier, planned: &
         }
     };
     let bystanders = std::mem::take(&mut table.bystanders);
-    let mut search = Search { root, proc, identifier, table: &table, found: Found::default(), taken: BTreeSet::new() };
-    if table.broken {
+    let taken = BTreeSet::new();
+    let mut search = Search { root, proc, inside, identifier, table: &table, found: Found::default(), taken };
+    search.found.bystanders = bystanders;
+    if table.broken && inside.is_none() {
         search.gap(Subject::Host, "a table of TCP sockets could not be read whole".to_owned());
     }
     search.listeners();
-    search.unowned(planned);
+    if inside.is_none() {
+        search.unowned(planned);
+    }
     search.others(planned);
     let claimed = |listening: &&Listening| !listening.owners.iter().any(|pid| search.taken.contains(pid));
-    search.found.bystanders = bystanders;
-    search.found.unclaimed = table.listening.iter().filter(claimed).map(|listening| listening.socket.clone()).collect();
+    let all = table.listening.iter().filter(|_| inside.is_none());
+    search.found.unclaimed = all.filter(claimed).map(|listening| listening.socket.clone()).collect();
     search.found
 }
 
 struct Search<'a> {
     root: &'a Root,
     proc: &'a Proc,
+    /// The container that is looked at; `None` for the host.
+    inside: Option<&'a containers::Place>,
     identifier: &'a mut Identifier,
     table: &'a Table,
     found: Found,
@@ -137,7 +150,7 @@ impl Search<'_> {
         let (first, forked): (Vec<i32>, Vec<i32>) =
             held.keys().partition(|pid| parent(pid).is_none_or(|parent| !held.contains_key(&parent)));
         for pid in first.into_iter().chain(forked) {
-            if self.taken.contains(&pid) {
+            if self.taken.contains(&pid) || !self.concerns(pid) {
                 continue;
             }
             let Some(row) = self.table.rows.get(&pid) else { continue };
@@ -152,6 +165,25 @@ impl Search<'_> {
                 }
             }
         }
+    }
+
+    /// Whether a process is where we look: of the host, all are looked at.
+    fn concerns(&self, pid: i32) -> bool {
+        let place = || self.proc.process(pid).ok().as_ref().and_then(containers::Place::of);
+        self.inside.is_none_or(|inside| place().as_ref() == Some(inside))
+    }
+
+    /// Notes a server of a container, if it is one, so that the container is entered.
+    fn note_elsewhere(&mut self, row: &Row, process: &Process) -> bool {
+        let place = containers::Place::of(process).filter(|place| place.is_container(self.proc, self.root));
+        let Some(place) = place else { return false };
+        self.taken.insert(row.pid);
+        let known = |known: &Elsewhere| known.place == place;
+        if self.inside.is_none() && !self.found.bystanders.elsewhere.iter().any(known) {
+            let found = Elsewhere { pid: row.pid, starttime: row.starttime, place };
+            self.found.bystanders.elsewhere.push(found);
+        }
+        true
     }
 
     fn listener(&mut self, row: &Row, executable: Executable, sockets: Vec<Socket>) {
@@ -176,6 +208,8 @@ impl Search<'_> {
         let user_server = status.is_some_and(|status| !status.any_root() && !self.can_become_others(&process, &status));
         let binary = match self.place(&process, executable) {
             Place::Here(path) => path,
+            Place::Elsewhere if self.inside.is_some() => return,
+            Place::Elsewhere if !user_server && self.note_elsewhere(row, &process) => return,
             Place::Elsewhere => {
                 self.taken.insert(row.pid);
                 let reason = format!(
@@ -232,6 +266,10 @@ impl Search<'_> {
     /// program lies beneath ours.
     fn place(&self, process: &Process, executable: &Executable) -> Place {
         let Some(path) = RootedPath::new(&executable.path) else { return Place::Elsewhere };
+        if let Some(inside) = self.inside {
+            let here = containers::Place::of(process).as_ref() == Some(inside);
+            return if here { Place::Here(self.root.canonical(&path).unwrap_or(path)) } else { Place::Elsewhere };
+        }
         let ours = self.root.stat(&RootedPath::root()).map(|meta| (meta.dev, meta.ino));
         let theirs = process.stat("root").map(|meta| (meta.dev, meta.ino));
         // The name tells a chroot into another mount of the same directory, the inode another mount namespace.
@@ -303,9 +341,15 @@ impl Search<'_> {
             if !named && !process.stat("exe").is_ok_and(|meta| inodes.contains(&(meta.dev, meta.ino))) {
                 continue;
             }
+            if !self.concerns(row.pid) {
+                continue;
+            }
             // A name is not enough: what it executes decides.
             let Ok(executable) = self.executable(row.pid) else { continue };
-            if let Some(program) = executable.program.clone().filter(|p| p.implementation != Implementation::Unknown) {
+            let program = executable.program.clone().filter(|p| p.implementation != Implementation::Unknown);
+            // A session in a container has a path that the host's server has too.
+            let inside = self.inside.is_some();
+            if let Some(program) = program.filter(|_| inside || !self.note_elsewhere(row, &process)) {
                 self.other(row, &executable, program);
             }
         }

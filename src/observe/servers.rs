@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::containers::Place;
 use super::identify::Identifier;
 use super::namespaces::Bystanders;
 use super::running::{self, Running};
@@ -36,12 +37,12 @@ const OPT_NAMES: [&str; 5] = ["sshd", "gsisshd", "hpnsshd", "dropbear", "tinyssh
 /// Packages under `/opt` that are looked at.
 const MAX_OPT: usize = 1024;
 
-/// Fills `facts.servers`, and notes what could not be seen. `proc` is the running system's, absent for an image. Returns what it
-/// has seen of all other processes.
-pub fn observe(root: &Root, proc: Option<&Proc>, facts: &mut RootFacts) -> Bystanders {
+/// Fills `facts.servers`, and notes what could not be seen. `proc` is the running system's, absent for an image; `inside` is the
+/// container that `root` belongs to. Returns what it has seen of all other processes.
+pub fn observe(root: &Root, proc: Option<&Proc>, inside: Option<&Place>, facts: &mut RootFacts) -> Bystanders {
     let mut discovery = Discovery { root, identifier: Identifier::default(), facts };
     let planned = discovery.planned();
-    let running = proc.map(|proc| running::observe(root, proc, &mut discovery.identifier, &planned));
+    let running = proc.map(|proc| running::observe(root, proc, inside, &mut discovery.identifier, &planned));
     let mut instances = Vec::new();
     let mut listening = Vec::new();
     let mut bystanders = Bystanders::default();
@@ -67,6 +68,9 @@ pub fn observe(root: &Root, proc: Option<&Proc>, facts: &mut RootFacts) -> Bysta
     }
     socket_activated(&mut instances, &planned, &listening);
     label(&mut instances);
+    if let Some(container) = &facts.container {
+        instances.iter_mut().for_each(|server| server.label.push_str(&format!(" in {}", container.name)));
+    }
     facts.servers = instances;
     bystanders
 }

@@ -22,8 +22,8 @@ const MAX_SMALL: usize = 4096;
 const READINGS: usize = 3;
 /// Numbers of processes asked for without `--deep`: the lowest, which were given out when the system was started, and those
 /// before the one given out last. With it, all; Linux has at most 4 Mi (`PID_MAX_LIMIT`).
-const LOWEST: i32 = 4096;
-const LATEST: i32 = 4096;
+const LOWEST: i32 = 2048;
+const LATEST: i32 = 2048;
 const MOST: i32 = 1 << 22;
 /// Unlisted processes kept.
 const MAX_UNLISTED: usize = 64;

@@ -200,20 +200,22 @@ impl Host {
         owner.split_whitespace().next().unwrap().trim_start_matches("/proc/").parse().unwrap()
     }
 
-    /// The number that a process of the host has on this machine: the outermost in `NSpid` of proc(5), `status`.
+    /// The number that a process of the host, or of a container in it, has on this machine: the outermost in `NSpid` of proc(5),
+    /// `status`; the second is that of the host. Process 1 of the host is its ancestor.
     pub fn outside(&self, pid: i32) -> i32 {
-        let namespace = std::fs::read_link(format!("/proc/{}/ns/pid", self.init)).unwrap();
-        let entries =
-            std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let here =
-            |outer: &String| std::fs::read_link(format!("/proc/{outer}/ns/pid")).is_ok_and(|link| link == namespace);
-        let inner = |outer: &String| {
-            let status = std::fs::read_to_string(format!("/proc/{outer}/status")).ok()?;
-            let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
-            numbers.split_whitespace().next_back()?.parse::<i32>().ok()
+        let status = |outer: i32| std::fs::read_to_string(format!("/proc/{outer}/status")).ok();
+        let numbers = |outer: i32, key: &str| -> Option<Vec<i32>> {
+            let status = status(outer)?;
+            let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+            line.split_whitespace().map(|number| number.parse().ok()).collect()
         };
-        let found = entries.filter(here).find(|outer| inner(outer) == Some(pid));
-        found.expect("a process of the host is one of this machine").parse().unwrap()
+        let parent = |outer: &i32| numbers(*outer, "PPid:")?.first().copied();
+        let here = |outer: i32| std::iter::successors(Some(outer), parent).any(|ancestor| ancestor == self.init);
+        let entries = std::fs::read_dir("/proc").unwrap();
+        let all = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+        let is = |outer: &i32| numbers(*outer, "NSpid:").is_some_and(|numbers| numbers.get(1) == Some(&pid));
+        let found = all.filter(is).find(|outer| here(*outer));
+        found.expect("a process of the host is one of this machine")
     }
 
     /// Whether anything listens on TCP `port`.

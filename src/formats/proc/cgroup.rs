@@ -18,12 +18,41 @@ pub fn service(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(first.to_vec())
 }
 
+/// What a container is called: the first 12 digits of the 64 by which Docker, Podman and Kubernetes name one, else the machine of
+/// systemd-machined (`machine-NAME.scope`). `None` where no control group is named so.
+#[must_use]
+pub fn container(bytes: &[u8]) -> Option<Vec<u8>> {
+    let words = || bytes.split(|b| matches!(b, b'\n' | b'/' | b':' | b'-' | b'.' | b'_'));
+    let is_id = |word: &&[u8]| word.len() == 64 && word.iter().all(u8::is_ascii_hexdigit);
+    if let Some(id) = words().find(is_id) {
+        return id.get(..12).map(<[u8]>::to_vec);
+    }
+    let scopes = bytes.split(|b| matches!(b, b'\n' | b'/'));
+    let mut machines = scopes.filter_map(|part| part.strip_prefix(b"machine-")?.strip_suffix(b".scope"));
+    machines.next().map(<[u8]>::to_vec)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn check(input: &[u8], expected: Option<&[u8]>) {
         assert_eq!(service(input).as_deref(), expected);
+    }
+
+    #[test]
+    fn a_container_has_the_name_that_its_engine_gave_it() {
+        let id = "0123456789abcdef".repeat(4);
+        let check = |text: String, expected: Option<&str>| {
+            let name = container(text.as_bytes()).map(|name| String::from_utf8(name).unwrap());
+            assert_eq!(name.as_deref(), expected);
+        };
+        check(format!("0::/system.slice/docker-{id}.scope\n"), Some("0123456789ab"));
+        check(format!("0::/kubepods.slice/kubepods-pod77.slice/cri-containerd-{id}.scope\n"), Some("0123456789ab"));
+        check(format!("4:memory:/docker/{id}\n0::/\n"), Some("0123456789ab"));
+        check("0::/machine.slice/machine-login.scope/payload\n".to_owned(), Some("login"));
+        check("0::/system.slice/ssh.service\n".to_owned(), None);
+        check("0::/\n".to_owned(), None);
     }
 
     #[test]
