@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod http;
 pub mod input;
 pub mod journal;
 pub mod lines;

@@ -5,6 +5,7 @@
 pub mod bounds;
 pub mod deliver;
 pub mod events;
+pub mod http;
 pub mod keep;
 pub mod ledger;
 pub mod privacy;

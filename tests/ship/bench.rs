@@ -73,6 +73,12 @@ impl Bench {
         cursors.get(sink).is_some_and(|acked| acked.seq == self.events.len() as u64)
     }
 
+    /// What no sink will ever take, with the reasons.
+    pub fn dead_letters(&self) -> Vec<String> {
+        let dir = std::fs::read_dir(self.path("spool/ship/dead"));
+        dir.into_iter().flatten().map(|entry| read(&entry.unwrap().path())).collect()
+    }
+
     /// The row as `fleet verify` sees it.
     pub fn verify(&self, lines: &[String]) -> (i32, String) {
         let row = self.path("row");
