@@ -14,4 +14,5 @@ pub mod output;
 pub mod relp;
 pub mod spool;
 pub mod state;
+pub mod tpm;
 pub mod usage;

@@ -3,6 +3,7 @@
 //! A sink's cursor moves on only after the sink has taken a batch; so whatever dies, events are sent again rather than
 //! lost, and `id` shows the receiver which it has already.
 
+use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ use super::sink::{Framing, Sink, SinkKind};
 use super::syslog;
 use crate::model::event::{Acked, Event};
 use crate::model::text::printable;
-use crate::own::{journal, lines, net, relp, spool::Spool};
+use crate::own::spool::{Entry, Spool};
+use crate::own::{journal, lines, net, relp};
 use crate::render::event::encode;
 
 /// What came of it.
@@ -65,8 +67,13 @@ pub fn deliver(
     })?;
     let mut cursor = from.or_else(|| spool.cursors().get(&sink.name).copied());
     let mut delivered = Delivered::default();
+    // Listed once for many batches: a spool that many nodes share holds a million records.
+    let mut waiting = VecDeque::new();
     loop {
-        let Some(mut batch) = Batch::next(sink, spool, cursor).map_err(DeliveryProblem::Spool)? else {
+        if waiting.is_empty() {
+            waiting = spool.list().map_err(DeliveryProblem::Spool)?.into();
+        }
+        let Some(mut batch) = Batch::next(sink, spool, cursor, &mut waiting).map_err(DeliveryProblem::Spool)? else {
             return Ok(delivered);
         };
         if delivered.events > 0 {
@@ -104,11 +111,16 @@ struct Batch {
 }
 
 impl Batch {
-    /// The next one after `cursor`; `None` if there is nothing.
-    fn next(sink: &Sink, spool: &Spool, cursor: Option<Acked>) -> io::Result<Option<Self>> {
+    /// The next one after `cursor` of what is `waiting`; `None` if there is nothing.
+    fn next(
+        sink: &Sink,
+        spool: &Spool,
+        cursor: Option<Acked>,
+        waiting: &mut VecDeque<Entry>,
+    ) -> io::Result<Option<Self>> {
         let mut batch: Option<Self> = None;
         let mut size: usize = 0;
-        for entry in spool.list()? {
+        while let Some(entry) = waiting.pop_front() {
             let end = Acked { epoch: entry.name.epoch, seq: entry.name.last };
             if cursor.is_some_and(|at| end <= at) {
                 continue;

@@ -8,6 +8,7 @@ pub mod events;
 pub mod http;
 pub mod keep;
 pub mod ledger;
+pub mod numbers;
 pub mod privacy;
 pub mod serve;
 pub mod sink;

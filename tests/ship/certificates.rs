@@ -21,6 +21,11 @@ impl Authority {
         it
     }
 
+    /// One that was made there before.
+    pub fn at(dir: &Path) -> Self {
+        Self { dir: dir.to_owned() }
+    }
+
     fn openssl(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("openssl");
         command.args(arguments).current_dir(&self.dir);

@@ -22,6 +22,7 @@ mod collectors;
 mod file;
 mod journald;
 mod random;
+mod receivers;
 mod relp;
 mod rsyslog;
 mod server;
@@ -81,6 +82,10 @@ fn main() -> ExitCode {
         trial("otlp_is_what_the_definitions_say", protobuf, collectors::otlp_is_what_the_definitions_say),
         trial("otlp_answers_are_understood", &[], collectors::otlp_answers_are_understood),
         trial("https_proxies_and_secrets", &[Part::Program("openssl")], collectors::https_proxies_and_secrets),
+        trial("our_rsyslog_receiver_works", relp, receivers::rsyslog),
+        trial("our_syslog_ng_receiver_works", syslog_ng, receivers::syslog_ng),
+        trial("our_prometheus_rules_hold", &[Part::Program("promtool")], receivers::prometheus),
+        trial("what_is_unchecked_says_so", &[], receivers::the_rest_says_that_it_is_unchecked),
         trial("journald_gets_each_byte", journald, journald::gets_each_byte),
     ])
 }

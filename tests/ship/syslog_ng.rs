@@ -46,7 +46,7 @@ pub fn program() -> Command {
     command
 }
 
-struct SyslogNg {
+pub struct SyslogNg {
     child: Child,
     dir: PathBuf,
     port: u16,
@@ -73,6 +73,11 @@ impl SyslogNg {
             key = authority.path(&format!("{certificate}.key")).display(),
             dir = dir.display(),
         );
+        Self::with(dir, &config, port)
+    }
+
+    /// One with this configuration, which listens on `port`.
+    pub fn with(dir: &Path, config: &str, port: u16) -> Self {
         std::fs::write(dir.join("syslog-ng.conf"), config).unwrap();
         let file = |name: &str| dir.join(name).into_os_string();
         let child = program()

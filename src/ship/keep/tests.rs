@@ -64,6 +64,7 @@ impl World {
             accounts: Vec::new(),
             boot: "b".to_owned(),
             now: Timestamp(self.now),
+            quote: None,
         };
         keep(&report, &keeping)
     }
