@@ -1,8 +1,8 @@
 //! A day of a fleet through one shipper host: `cargo bench --bench ship`. `SSHPROOF_BENCH_NODES` asks for another number of nodes
 //! than 10,000.
 //!
-//! Each node scans once an hour and is clean but for three findings of its first scan: 27 signed events in 24 records, all in one
-//! spool, as a relay would have them. `ship --once` then brings them to a file, to syslog over TCP, and to `_bulk`. Time is that of
+//! Each node scans once an hour and is clean but for three findings of its first scan, which are closed by the second: 30 signed events
+//! in 24 records, all in one spool, as a relay would have them. `ship --once` then brings them to a file, to syslog over TCP, and to `_bulk`. Time is that of
 //! the wall, memory the most that the shipper held.
 #![allow(clippy::disallowed_macros, clippy::disallowed_methods, clippy::unwrap_used, clippy::indexing_slicing)]
 #![allow(clippy::print_stdout, reason = "a bench prints")]
@@ -55,7 +55,14 @@ fn main() {
 /// The spool of a day; its events and their bytes. Epochs tell the nodes apart.
 fn fill(dir: &Path, nodes: u64) -> (u64, u64) {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/tampered-binary.report.json");
-    let found: Report = serde_json::from_slice(&std::fs::read(golden).unwrap()).unwrap();
+    let mut found: Report = serde_json::from_slice(&std::fs::read(golden).unwrap()).unwrap();
+    let mut left = 3_usize;
+    for result in &mut found.results {
+        result.findings.truncate(left);
+        left -= result.findings.len();
+        // Whoever could not see everything closes nothing.
+        result.gaps.clear();
+    }
     let mut clean = found.clone();
     clean.results.iter_mut().for_each(|result| result.findings.clear());
     let spool = Spool::create(dir).unwrap();

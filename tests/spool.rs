@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         trial("error_at_every_fsync", strace, || error_at_every("fsync", "EIO")),
         trial("error_at_every_rename", strace, || error_at_every("rename", "EROFS")),
         trial("full_disk", &[Part::Root, Part::Namespaces], full_disk),
+        trial("read_only_spool", &[Part::Root, Part::Namespaces], read_only_spool),
         trial("power_loss_keeps_what_was_spooled", DISK, || power_loss(true)),
         trial("power_loss_shows_a_missing_fsync", DISK, || power_loss(false)),
         trial("a_tpm_signs_what_was_reported", TPM, a_tpm_signs_what_was_reported),
@@ -287,6 +288,41 @@ fn full_disk() {
         assert!(!talk.contains("nothing was spooled"), "{bytes}: {talk}");
         assert!(text.contains("\"kind\":\"spool\""), "{bytes}: no loss was told: {text}");
     }
+}
+
+/// Read-only where it lies: the scan answers, says that nothing was spooled, and exits with 2. Once it can be written to again the
+/// next scan goes on where the last one was.
+fn read_only_spool() {
+    let bench = Bench::new();
+    let script = r#"
+        spool=$1
+        shift
+        mkdir -m 0750 "$spool" && mount -t tmpfs -o mode=0750 tmpfs "$spool" || exit 99
+        "$@"
+        mount -o remount,ro "$spool" || exit 99
+        rm -f "$REPORT"
+        "$@"
+        echo "read-only: $? $(wc -c < "$REPORT" | wc -l)"
+        mount -o remount,rw "$spool" || exit 99
+        "$@"
+        cat "$spool"/records/*
+    "#;
+    let output = Command::new("unshare")
+        .args(["-m", "sh", "-c", script, "ro"])
+        .arg(bench.path("spool"))
+        .arg(SSHPROOF)
+        .args(bench.arguments())
+        .env("REPORT", bench.path("report"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (told, lines) = text.split_once('\n').unwrap();
+    assert_eq!(told, "read-only: 2 1", "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stderr).matches("nothing was spooled").count(), 1, "{text}");
+    let lines: Vec<String> = lines.lines().map(str::to_owned).collect();
+    let (code, said) = bench.verify(&lines, &[]);
+    assert!(code == 0 && lines.len() == 2 && said.contains("unbroken"), "{said}");
 }
 
 /// State and spool on an ext4 of their own, which is shut down (the ioctl that xfs_io(8) calls, without a flush of its log)

@@ -132,6 +132,35 @@ pub fn each_event_once() {
     }
 }
 
+/// Killed at each step towards the receiver and back, then once more unhurt: each event is there, and none twice.
+pub fn survives_kills() {
+    let mut kills = 0;
+    for call in ["connect", "sendto", "recvfrom", "fsync", "rename"] {
+        for when in 1..8 {
+            let (server, index) = server();
+            let bench = Bench::new(&[2, 2]);
+            let sinks = sink(server.port, "batch = 1");
+            let plain = bench.command(&sinks);
+            let killed = Command::new("strace")
+                .args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")])
+                .args(["-e", &format!("inject={call}:signal=SIGKILL:when={when}")])
+                .arg(plain.get_program())
+                .args(plain.get_args())
+                .output()
+                .unwrap();
+            if killed.status.code() == Some(0) {
+                break;
+            }
+            kills += 1;
+            bench.must_ship(&sinks);
+            assert!(bench.took_all("es"));
+            assert_eq!(index.lock().unwrap().len(), bench.events.len(), "{call} number {when}");
+        }
+    }
+    assert!(kills > 6, "only {kills} kills");
+    println!("killed {kills} times");
+}
+
 /// Answers that are none of "yes": what each of them does to the events.
 pub fn every_answer_is_understood() {
     // Refused for good: a dead letter with the server's words; the others arrive.

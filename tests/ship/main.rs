@@ -76,6 +76,7 @@ fn main() -> ExitCode {
             bulk::server_is_good_enough_for_foreign_clients,
         ),
         trial("bulk_gets_each_event_once", &[], bulk::each_event_once),
+        trial("bulk_survives_kills_of_the_shipper", &[Part::Program("strace")], bulk::survives_kills),
         trial("bulk_answers_are_understood", &[], bulk::every_answer_is_understood),
         trial("splunk_takes_batches", &[], collectors::splunk_takes_batches),
         trial("splunk_is_asked_what_it_has_indexed", &[], collectors::splunk_is_asked_what_it_has_indexed),
