@@ -32,8 +32,10 @@ fn main() -> ExitCode {
         trial("error_at_every_fsync", strace, || error_at_every("fsync", "EIO")),
         trial("error_at_every_rename", strace, || error_at_every("rename", "EROFS")),
         trial("full_disk", &[Part::Root, Part::Namespaces], full_disk),
+        trial("read_only_spool", &[Part::Root, Part::Namespaces], read_only_spool),
         trial("power_loss_keeps_what_was_spooled", DISK, || power_loss(true)),
         trial("power_loss_shows_a_missing_fsync", DISK, || power_loss(false)),
+        trial("a_tpm_signs_what_was_reported", TPM, a_tpm_signs_what_was_reported),
         trial("verify_names_what_was_done_to_the_row", &[], verify_names_what_was_done_to_the_row),
     ])
 }
@@ -47,6 +49,9 @@ const DISK: &[Part] = &[
     Part::Program("xfs_io"),
     Part::Program("strace"),
 ];
+
+/// A TPM of the test's own, and the tools of other people's that check it.
+const TPM: &[Part] = &[Part::Program("swtpm"), Part::Program("tpm2_checkquote"), Part::Program("tpm2_evictcontrol")];
 
 /// An image with nothing in it but a name, its spool and its state.
 struct Bench {
@@ -285,6 +290,41 @@ fn full_disk() {
     }
 }
 
+/// Read-only where it lies: the scan answers, says that nothing was spooled, and exits with 2. Once it can be written to again the
+/// next scan goes on where the last one was.
+fn read_only_spool() {
+    let bench = Bench::new();
+    let script = r#"
+        spool=$1
+        shift
+        mkdir -m 0750 "$spool" && mount -t tmpfs -o mode=0750 tmpfs "$spool" || exit 99
+        "$@"
+        mount -o remount,ro "$spool" || exit 99
+        rm -f "$REPORT"
+        "$@"
+        echo "read-only: $? $(wc -c < "$REPORT" | wc -l)"
+        mount -o remount,rw "$spool" || exit 99
+        "$@"
+        cat "$spool"/records/*
+    "#;
+    let output = Command::new("unshare")
+        .args(["-m", "sh", "-c", script, "ro"])
+        .arg(bench.path("spool"))
+        .arg(SSHPROOF)
+        .args(bench.arguments())
+        .env("REPORT", bench.path("report"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (told, lines) = text.split_once('\n').unwrap();
+    assert_eq!(told, "read-only: 2 1", "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stderr).matches("nothing was spooled").count(), 1, "{text}");
+    let lines: Vec<String> = lines.lines().map(str::to_owned).collect();
+    let (code, said) = bench.verify(&lines, &[]);
+    assert!(code == 0 && lines.len() == 2 && said.contains("unbroken"), "{said}");
+}
+
 /// State and spool on an ext4 of their own, which is shut down (the ioctl that xfs_io(8) calls, without a flush of its log)
 /// right after a scan has ended, as a loss of power would. Without fsync(2), which strace then only pretends, nothing of the
 /// scans is left: so the test can fail.
@@ -342,6 +382,98 @@ fn power_loss(syncing: bool) {
     } else {
         assert!(!lines.iter().any(|line| before.contains(&line.as_str())), "the disk has lost nothing");
     }
+}
+
+/// Makes a restricted key in the TPM at `$1` and puts its public half into `ak.pem`.
+const ENROL: &str = r#"
+set -e
+cd "$(dirname "$1")"
+export TPM2TOOLS_TCTI="swtpm:path=$1"
+tpm2_createprimary -Q -C o -G ecc -c primary
+tpm2_flushcontext -t
+tpm2_create -Q -C primary -G ecc256:ecdsa-sha256:null -u public -r private \
+    -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|sign'
+tpm2_flushcontext -t
+tpm2_load -Q -C primary -u public -r private -c key
+tpm2_flushcontext -t
+tpm2_readpublic -Q -c key -f pem -o ak.pem
+tpm2_flushcontext -t
+tpm2_evictcontrol -Q -C o -c key 0x81010002
+tpm2_flushcontext -t
+"#;
+
+/// An emulated TPM signs the digest of the report; tpm2-tools verify that, and refuse it for a report that was altered.
+fn a_tpm_signs_what_was_reported() {
+    let bench = Bench::new();
+    let (socket, control) = (bench.path("tpm"), bench.path("tpm.ctrl"));
+    let mut tpm = Command::new("swtpm")
+        .args(["socket", "--tpm2", "--flags", "not-need-init,startup-clear", "--tpmstate"])
+        .arg(format!("dir={}", bench.dir.path().display()))
+        .args(["--server".to_owned(), format!("type=unixio,path={}", socket.display())])
+        .args(["--ctrl".to_owned(), format!("type=unixio,path={}", control.display())])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    for _ in 0..500 {
+        if socket.exists() && control.exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let enrolled = Command::new("sh").args(["-c", ENROL, "enrol"]).arg(&socket).output().unwrap();
+    let scan = |key: &str| {
+        let arguments = bench.arguments().into_iter().map(|argument| argument.replace("ndjson", "json"));
+        let mut scan = Command::new(SSHPROOF);
+        scan.args(arguments).args(["--tpm-key", key, "--tpm"]).arg(&socket).output().unwrap()
+    };
+    let signed = scan("0x81010002");
+    let report = std::fs::read_to_string(bench.path("report")).unwrap_or_default();
+    let refused = scan("0x81010009");
+    tpm.kill().unwrap();
+    tpm.wait().unwrap();
+    assert!(enrolled.status.success(), "{enrolled:?}");
+    assert!(spooled(&signed) && signed.stderr.is_empty(), "{signed:?}");
+    let states: Vec<serde_json::Value> = bench.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    // A handle without a key: the events are there, the quote is not.
+    assert!(spooled(&refused) && states[1]["body"].get("quote").is_none(), "{refused:?}");
+
+    let bytes = |text: &serde_json::Value| {
+        let text = text.as_str().unwrap();
+        let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+        (0..text.len()).step_by(2).map(byte).collect::<Vec<u8>>()
+    };
+    let state = &states[0]["body"];
+    std::fs::write(bench.path("message"), bytes(&state["quote"]["message"])).unwrap();
+    std::fs::write(bench.path("signature"), bytes(&state["quote"]["signature"])).unwrap();
+    let check = |digest: &str| {
+        let mut check = Command::new("tpm2_checkquote");
+        check.args(["-u", "ak.pem", "-m", "message", "-s", "signature", "-g", "sha256", "-q", digest]);
+        check.current_dir(bench.dir.path()).output().unwrap()
+    };
+    // What was signed is the report as it was written, on one line, and no other.
+    let digest = digest_of(&report);
+    assert_eq!(state["report"], digest.as_str());
+    assert!(check(&digest).status.success(), "{:?}", check(&digest));
+    let altered = report.replace("\"verdict\": \"inconclusive\"", "\"verdict\": \"pass\"");
+    assert!(altered != report && !check(&digest_of(&altered)).status.success(), "an altered report was accepted");
+    let mut message = bytes(&state["quote"]["message"]);
+    *message.last_mut().unwrap() ^= 1;
+    std::fs::write(bench.path("message"), message).unwrap();
+    assert!(!check(&digest).status.success(), "an altered quote was accepted");
+}
+
+/// SHA-256 of a JSON document without the blanks between its parts, as `jq -c` writes it.
+fn digest_of(document: &str) -> String {
+    use sha2::Digest as _;
+    let (mut compact, mut quoted, mut escaped) = (String::new(), false, false);
+    for c in document.chars() {
+        if quoted || !c.is_ascii_whitespace() {
+            compact.push(c);
+        }
+        quoted ^= c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+    }
+    sha2::Sha256::digest(compact).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn verify_names_what_was_done_to_the_row() {

@@ -41,6 +41,9 @@ struct VerifyArgs {
     /// What the newest scan of each node must tell back
     #[arg(long, value_name = "TEXT")]
     nonce: Option<String>,
+    /// Write numbers of gaps and faults for node_exporter's textfile collector here
+    #[arg(long, value_name = "FILE")]
+    metrics: Option<PathBuf>,
 }
 
 /// Dispatches.
@@ -59,6 +62,10 @@ fn verify(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let keys = args.keys.as_deref().map(keys).transpose()?.unwrap_or_default();
     let answer = follow(events, &Expectation { keys, nonce: args.nonce.clone() });
     output::write(None, render::continuity::render(&answer).as_bytes())?;
+    if let Some(file) = &args.metrics {
+        let text = render::metrics::row(&answer, own::clock::now());
+        own::output::write_for(file, text.as_bytes(), 0o644, None).with_context(|| file.display().to_string())?;
+    }
     Ok(code(&answer))
 }
 

@@ -1,16 +1,18 @@
 //! `ship`: delivers the spool.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use tracing::warn;
 
 use super::exit;
 use crate::model::event::Acked;
 use crate::own;
 use crate::own::spool::Spool;
+use crate::ship::numbers::numbers;
 use crate::ship::serve::{Service, serve};
 use crate::ship::sink::{self, Sink};
 
@@ -38,6 +40,9 @@ pub struct ShipArgs {
     /// How often to look for new events
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     interval: Duration,
+    /// Write numbers for node_exporter's textfile collector here, after each round
+    #[arg(long, value_name = "FILE")]
+    metrics: Option<PathBuf>,
 }
 
 /// Serves each sink in a thread of its own, so that one that is dead holds up nobody.
@@ -46,12 +51,32 @@ pub fn run(args: &ShipArgs) -> anyhow::Result<ExitCode> {
     let spool = Spool::open(&args.spool).with_context(|| format!("{}: no spool", args.spool.display()))?;
     let service = if args.once { Service::Once } else { Service::Every(args.interval) };
     let all = std::thread::scope(|scope| {
+        if let (Some(file), Service::Every(interval)) = (&args.metrics, service) {
+            let (spool, sinks) = (&spool, &sinks);
+            scope.spawn(move || {
+                loop {
+                    tell(file, spool, sinks);
+                    std::thread::sleep(interval);
+                }
+            });
+        }
         let threads: Vec<_> =
             sinks.iter().map(|sink| scope.spawn(|| serve(sink, &spool, args.from, service))).collect();
         // The scope waits for the others too.
         threads.into_iter().all(|thread| thread.join().unwrap_or(false))
     });
+    if let Some(file) = &args.metrics {
+        tell(file, &spool, &sinks);
+    }
     Ok(ExitCode::from(if all { exit::PASS } else { exit::INCONCLUSIVE }))
+}
+
+/// Writes the numbers; that this fails stops no delivery.
+fn tell(file: &Path, spool: &Spool, sinks: &[Sink]) {
+    let written = numbers(spool, sinks).and_then(|text| own::output::write_for(file, text.as_bytes(), 0o644, None));
+    if let Err(error) = written {
+        warn!("{}: no numbers written: {error}", file.display());
+    }
 }
 
 fn sinks(args: &ShipArgs) -> anyhow::Result<Vec<Sink>> {

@@ -9,9 +9,12 @@ use tracing::{info, warn};
 
 use crate::facts::Facts;
 use crate::facts::directory::Given;
+use crate::model::event::Quote;
 use crate::model::report::Report;
+use crate::model::text::hex;
 use crate::own;
 use crate::ship::bounds::Bounds;
+use crate::ship::events::report_digest;
 use crate::ship::keep::{self, Keeping};
 
 /// Arguments of `scan` about the spool.
@@ -35,6 +38,12 @@ pub struct SpoolArgs {
     /// 32 bytes by which account names become pseudonyms, the same on every node [default: the node's own]
     #[arg(long, value_name = "FILE", requires = "spool")]
     pseudonym_key: Option<PathBuf>,
+    /// Have the TPM sign the report's digest with the restricted key at this persistent handle, such as 0x81010002
+    #[arg(long, value_name = "HANDLE", value_parser = handle, requires = "spool")]
+    tpm_key: Option<u32>,
+    /// The TPM's device, or the socket of an emulator
+    #[arg(long, value_name = "PATH", default_value = own::tpm::DEVICE, requires = "tpm_key")]
+    tpm: PathBuf,
 }
 
 impl SpoolArgs {
@@ -49,12 +58,27 @@ impl SpoolArgs {
     /// If they are not in the spool, or the state cannot be written.
     pub fn keep(&self, facts: &Facts, accounts: Option<&Given>, report: &Report) -> anyhow::Result<()> {
         let Some(spool) = &self.spool else { return Ok(()) };
-        let kept = keep::keep(report, &self.keeping(spool, facts, accounts)?).context("nothing was spooled")?;
+        let keeping = Keeping { quote: self.quote(report), ..self.keeping(spool, facts, accounts)? };
+        let kept = keep::keep(report, &keeping).context("nothing was spooled")?;
         info!("spooled events {} to {} of epoch {}", kept.record.first, kept.record.last, kept.record.epoch);
         if kept.lost > 0 {
             warn!("{} events of earlier scans were lost before every sink had taken them", kept.lost);
         }
         self.remember(facts).with_context(|| format!("cannot keep the state in {}", self.state.display()))
+    }
+
+    /// A node whose TPM does not answer is told by the quote that is missing; its events are wanted all the same.
+    fn quote(&self, report: &Report) -> Option<Quote> {
+        let handle = self.tpm_key?;
+        match own::tpm::quote(&self.tpm, handle, &report_digest(report)?) {
+            Ok(own::tpm::Quoted { message, signature }) => {
+                Some(Quote { message: hex(&message), signature: hex(&signature) })
+            }
+            Err(error) => {
+                warn!("{}: no quote: {error}", self.tpm.display());
+                None
+            }
+        }
     }
 
     fn remember(&self, facts: &Facts) -> std::io::Result<()> {
@@ -78,6 +102,14 @@ impl SpoolArgs {
             accounts: own.chain(listed).collect(),
             boot: own::state::boot_id(),
             now: own::clock::now(),
+            quote: None,
         })
     }
+}
+
+/// A persistent handle: 81 in its first byte (TPM 2.0 Library, part 2, table 27).
+fn handle(text: &str) -> Result<u32, String> {
+    let digits = text.strip_prefix("0x").ok_or("not 0x and eight hexadecimal digits")?;
+    let handle = u32::from_str_radix(digits, 16).map_err(|error| error.to_string())?;
+    if handle >> 24 == 0x81 { Ok(handle) } else { Err("a persistent handle begins with 0x81".to_owned()) }
 }

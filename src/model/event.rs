@@ -270,6 +270,19 @@ pub struct StateEvent {
     pub nonce: Option<String>,
     /// What waits for delivery and what each sink has taken.
     pub spool: SpoolState,
+    /// What the node's TPM says of this boot and of [`StateEvent::report`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<Quote>,
+}
+
+/// A TPM 2.0's signature over the digest of a report and the measurements of the boot, both parts as the TPM gave them, in lower-case
+/// hexadecimal: `tpm2_checkquote` reads them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quote {
+    /// `TPMS_ATTEST`; its `extraData` is the 32 bytes of the report's digest.
+    pub message: String,
+    /// `TPMT_SIGNATURE` over it.
+    pub signature: String,
 }
 
 /// Why a node began to count anew.

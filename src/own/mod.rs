@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod http;
 pub mod input;
 pub mod journal;
 pub mod lines;
@@ -13,4 +14,5 @@ pub mod output;
 pub mod relp;
 pub mod spool;
 pub mod state;
+pub mod tpm;
 pub mod usage;

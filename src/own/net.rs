@@ -97,6 +97,11 @@ impl Tls {
         let name = ServerName::try_from(name.to_owned()).map_err(problem("no name of a server"))?;
         Ok(Self { config: Arc::new(config), name })
     }
+
+    /// A session that nobody has spoken in yet.
+    pub(super) fn connection(&self) -> Result<ClientConnection, NetProblem> {
+        ClientConnection::new(Arc::clone(&self.config), self.name.clone()).map_err(problem("no TLS session"))
+    }
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, NetProblem> {
@@ -193,8 +198,7 @@ fn connect(peer: &Peer) -> Result<TcpStream, NetProblem> {
 
 fn handshake(tls: &Tls, socket: &mut TcpStream) -> Result<ClientConnection, NetProblem> {
     let refused = problem("no TLS session");
-    let mut connection = ClientConnection::new(Arc::clone(&tls.config), tls.name.clone())
-        .map_err(|error| NetProblem { what: "no TLS session", why: error.to_string() })?;
+    let mut connection = tls.connection()?;
     while connection.is_handshaking() {
         let (read, written) = connection.complete_io(socket).map_err(&refused)?;
         if read == 0 && written == 0 {

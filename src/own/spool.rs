@@ -241,6 +241,12 @@ impl Spool {
         output::write_for(&dead.join(format!("{sink}.{event}")), letter, 0o640, None)
     }
 
+    /// How many letters [`Spool::bury`] has kept.
+    #[must_use]
+    pub fn dead_letters(&self) -> u64 {
+        std::fs::read_dir(self.ship().join("dead")).map_or(0, |entries| entries.count() as u64)
+    }
+
     /// Keeps two shippers from sending the same.
     ///
     /// # Errors

@@ -3,17 +3,20 @@
 //! A sink's cursor moves on only after the sink has taken a batch; so whatever dies, events are sent again rather than
 //! lost, and `id` shows the receiver which it has already.
 
+use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
 use tracing::{debug, warn};
 
+use super::http::{self, Stopped};
 use super::keep::Record;
 use super::sink::{Framing, Sink, SinkKind};
 use super::syslog;
 use crate::model::event::{Acked, Event};
 use crate::model::text::printable;
-use crate::own::{journal, lines, net, relp, spool::Spool};
+use crate::own::spool::{Entry, Spool};
+use crate::own::{journal, lines, net, relp};
 use crate::render::event::encode;
 
 /// What came of it.
@@ -32,8 +35,8 @@ pub enum DeliveryProblem {
     Busy,
     /// The spool cannot be used.
     Spool(io::Error),
-    /// The sink cannot be reached or did not take it.
-    Sink(String),
+    /// The sink cannot be reached or did not take it, and may have said how long it wants to be left alone.
+    Sink(Stopped),
 }
 
 impl std::fmt::Display for DeliveryProblem {
@@ -41,7 +44,7 @@ impl std::fmt::Display for DeliveryProblem {
         match self {
             Self::Busy => f.write_str("another shipper is at work on it"),
             Self::Spool(error) => write!(f, "the spool cannot be used: {error}"),
-            Self::Sink(why) => f.write_str(why),
+            Self::Sink(stopped) => f.write_str(&stopped.why),
         }
     }
 }
@@ -64,15 +67,21 @@ pub fn deliver(
     })?;
     let mut cursor = from.or_else(|| spool.cursors().get(&sink.name).copied());
     let mut delivered = Delivered::default();
+    // Listed once for many batches: a spool that many nodes share holds a million records.
+    let mut waiting = VecDeque::new();
     loop {
-        let Some(batch) = Batch::next(sink, spool, cursor).map_err(DeliveryProblem::Spool)? else {
+        if waiting.is_empty() {
+            waiting = spool.list().map_err(DeliveryProblem::Spool)?.into();
+        }
+        let Some(mut batch) = Batch::next(sink, spool, cursor, &mut waiting).map_err(DeliveryProblem::Spool)? else {
             return Ok(delivered);
         };
         if delivered.events > 0 {
             wait(sink.pause);
         }
         if !batch.payload.is_empty() {
-            send(sink, &batch.payload).map_err(DeliveryProblem::Sink)?;
+            let refused = send(sink, &batch.payload, wait).map_err(DeliveryProblem::Sink)?;
+            batch.refuse(refused);
         }
         for (event, why) in &batch.dead {
             warn!("sink {}: event {}:{} is a dead letter: {why}", sink.name, event.chain.epoch, event.chain.seq);
@@ -81,7 +90,7 @@ pub fn deliver(
         }
         spool.advance(&sink.name, batch.last).map_err(DeliveryProblem::Spool)?;
         debug!("sink {}: taken up to {}:{}", sink.name, batch.last.epoch, batch.last.seq);
-        delivered.events = delivered.events.saturating_add(batch.payload.len() as u64);
+        delivered.events = delivered.events.saturating_add(batch.taken());
         delivered.dead = delivered.dead.saturating_add(batch.dead.len() as u64);
         cursor = Some(batch.last);
     }
@@ -91,6 +100,10 @@ pub fn deliver(
 struct Batch {
     /// Each event as the sink gets it.
     payload: Vec<Vec<u8>>,
+    /// The same events.
+    events: Vec<Event>,
+    /// How many of them the sink has refused.
+    refused: u64,
     /// Events that it cannot get, and why.
     dead: Vec<(Event, String)>,
     /// Where the cursor stands afterwards.
@@ -98,11 +111,16 @@ struct Batch {
 }
 
 impl Batch {
-    /// The next one after `cursor`; `None` if there is nothing.
-    fn next(sink: &Sink, spool: &Spool, cursor: Option<Acked>) -> io::Result<Option<Self>> {
+    /// The next one after `cursor` of what is `waiting`; `None` if there is nothing.
+    fn next(
+        sink: &Sink,
+        spool: &Spool,
+        cursor: Option<Acked>,
+        waiting: &mut VecDeque<Entry>,
+    ) -> io::Result<Option<Self>> {
         let mut batch: Option<Self> = None;
         let mut size: usize = 0;
-        for entry in spool.list()? {
+        while let Some(entry) = waiting.pop_front() {
             let end = Acked { epoch: entry.name.epoch, seq: entry.name.last };
             if cursor.is_some_and(|at| end <= at) {
                 continue;
@@ -116,7 +134,13 @@ impl Batch {
             if !record.is_whole() {
                 warn!("record {} has lost its end; the receiver will see a gap", entry.name);
             }
-            let batch = batch.get_or_insert_with(|| Self { payload: Vec::new(), dead: Vec::new(), last: end });
+            let batch = batch.get_or_insert_with(|| Self {
+                payload: Vec::new(),
+                events: Vec::new(),
+                refused: 0,
+                dead: Vec::new(),
+                last: end,
+            });
             batch.last = end;
             for event in record.events {
                 if cursor.is_some_and(|at| Acked { epoch: event.chain.epoch, seq: event.chain.seq } <= at) {
@@ -126,6 +150,7 @@ impl Batch {
                     Ok(bytes) => {
                         size = size.saturating_add(bytes.len());
                         batch.payload.push(bytes);
+                        batch.events.push(event);
                     }
                     Err(why) => batch.dead.push((event, why)),
                 }
@@ -135,6 +160,17 @@ impl Batch {
             }
         }
         Ok(batch)
+    }
+
+    /// What the sink has refused for good becomes dead letters.
+    fn refuse(&mut self, refused: Vec<(usize, String)>) {
+        self.refused = refused.len() as u64;
+        let dead = refused.into_iter().filter_map(|(at, why)| Some((self.events.get(at)?.clone(), why)));
+        self.dead.extend(dead);
+    }
+
+    fn taken(&self) -> u64 {
+        (self.payload.len() as u64).saturating_sub(self.refused)
     }
 }
 
@@ -153,6 +189,7 @@ fn payload(sink: &Sink, event: &Event) -> Result<Vec<u8>, String> {
             }
             Ok(frame)
         }
+        SinkKind::Http { protocol, .. } => Ok(http::item(protocol, event, &text)),
         SinkKind::Journald { .. } => Ok(journal::entry(&[
             ("MESSAGE", &text),
             ("PRIORITY", syslog::priority(&event.body)),
@@ -166,8 +203,10 @@ fn payload(sink: &Sink, event: &Event) -> Result<Vec<u8>, String> {
     }
 }
 
-fn send(sink: &Sink, payload: &[Vec<u8>]) -> Result<(), String> {
-    match &sink.kind {
+/// Which of them the sink refuses for good, and why.
+fn send(sink: &Sink, payload: &[Vec<u8>], wait: &mut dyn FnMut(Duration)) -> Result<Vec<(usize, String)>, Stopped> {
+    let sent = match &sink.kind {
+        SinkKind::Http { http, url, protocol } => return http::deliver(http, url, protocol, payload, wait),
         SinkKind::File { path, rotation } => {
             lines::append(path, &payload.concat(), *rotation).map_err(|error| format!("{}: {error}", path.display()))
         }
@@ -181,5 +220,6 @@ fn send(sink: &Sink, payload: &[Vec<u8>]) -> Result<(), String> {
             .iter()
             .try_for_each(|entry| journal::send(socket, entry))
             .map_err(|error| format!("{}: {error}", socket.display())),
-    }
+    };
+    sent.map(|()| Vec::new()).map_err(|why| Stopped { why, after: None })
 }

@@ -8,7 +8,7 @@ use super::ledger::{Ledger, Open};
 use super::privacy::Pseudonyms;
 use super::trace;
 use crate::model::event::{
-    Body, Chain, CheckState, EpochReason, Event, EventTool, FindingEvent, LifeCycle, Node, SCHEMA, SpoolEvent,
+    Body, Chain, CheckState, EpochReason, Event, EventTool, FindingEvent, LifeCycle, Node, Quote, SCHEMA, SpoolEvent,
     SpoolState, StateEvent,
 };
 use crate::model::report::Report;
@@ -36,6 +36,15 @@ pub struct Occasion<'a> {
     pub lost: Vec<SpoolEvent>,
     /// How names leave the host.
     pub names: &'a Pseudonyms,
+    /// What the TPM says of the report, if it was asked.
+    pub quote: Option<Quote>,
+}
+
+/// What stands for the whole report in its state event, and what a TPM is asked to sign: SHA-256 of the report as
+/// `--format json` writes it on one line. `None` if it has no such form.
+#[must_use]
+pub fn report_digest(report: &Report) -> Option<[u8; 32]> {
+    Some(Sha256::digest(serde_json::to_vec(report).ok()?).into())
 }
 
 /// The signed events that tell of `occasion`, in order; the state event is the last. `ledger` is taken to where they end.
@@ -53,7 +62,7 @@ pub fn events(occasion: &Occasion<'_>, ledger: &mut Ledger, key: &NodeKey) -> Op
         trust_floor: occasion.report.trust_floor,
         checks: occasion.report.results.iter().map(check_state).collect(),
         duration_ms: occasion.report.duration_ms,
-        report: text::hex(&Sha256::digest(serde_json::to_vec(occasion.report).ok()?)),
+        report: text::hex(&report_digest(occasion.report)?),
         open: life.open.len() as u64,
         unconfirmed: life.unconfirmed,
         open_digest: text::hex(&uids.finalize()),
@@ -61,6 +70,7 @@ pub fn events(occasion: &Occasion<'_>, ledger: &mut Ledger, key: &NodeKey) -> Op
         new_epoch: occasion.new_epoch,
         nonce: occasion.nonce.map(|nonce| text::escape(nonce.as_bytes())),
         spool: SpoolState { dropped: ledger.dropped.saturating_add(lost(&occasion.lost)), ..occasion.spool.clone() },
+        quote: occasion.quote.clone(),
     };
     bodies.push(Body::State(Box::new(state)));
     bodies.into_iter().map(|body| event(occasion, body, ledger, key)).collect()

@@ -12,7 +12,7 @@ use super::events::{Occasion, events};
 use super::ledger::{Ledger, SCHEMA};
 use super::privacy::Pseudonyms;
 use crate::model::Timestamp;
-use crate::model::event::{Acked, Body, DropReason, EpochReason, Event, SpoolEvent, SpoolState};
+use crate::model::event::{Acked, Body, DropReason, EpochReason, Event, Quote, SpoolEvent, SpoolState};
 use crate::model::report::Report;
 use crate::own::spool::{Entry, RecordName, Spool};
 use crate::own::state::State;
@@ -41,6 +41,8 @@ pub struct Keeping<'a> {
     pub boot: String,
     /// The current time.
     pub now: Timestamp,
+    /// What the TPM says of the report, if it was asked.
+    pub quote: Option<Quote>,
 }
 
 /// What was spooled.
@@ -135,6 +137,7 @@ pub fn keep(report: &Report, keeping: &Keeping<'_>) -> Result<Kept, KeepProblem>
         spool: SpoolState { records: entries.len() as u64, bytes: size(&entries), dropped: 0, acked: spool.cursors() },
         lost: Vec::new(),
         names: &names,
+        quote: keeping.quote.clone(),
     };
     let mut bounds = keeping.bounds;
     let (record, ledger) = loop {

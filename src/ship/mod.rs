@@ -5,8 +5,10 @@
 pub mod bounds;
 pub mod deliver;
 pub mod events;
+pub mod http;
 pub mod keep;
 pub mod ledger;
+pub mod numbers;
 pub mod privacy;
 pub mod serve;
 pub mod sink;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::deliver::deliver;
+use super::deliver::{DeliveryProblem, deliver};
+use super::http::Stopped;
 use super::sink::Sink;
 use crate::model::event::Acked;
 use crate::own::{clock, spool::Spool};
@@ -30,12 +31,16 @@ pub fn serve(sink: &Sink, spool: &Spool, from: Option<Acked>, service: Service) 
     let mut after = from.map(|at| Acked { seq: at.seq.saturating_sub(1), ..at });
     let mut pause = FIRST_PAUSE;
     loop {
+        let mut asked = Duration::ZERO;
         let took = match deliver(sink, spool, after, &mut std::thread::sleep) {
             Ok(delivered) => {
                 info!("sink {}: took {} events, {} dead letters", sink.name, delivered.events, delivered.dead);
                 true
             }
             Err(problem) => {
+                if let DeliveryProblem::Sink(Stopped { after: Some(after), .. }) = &problem {
+                    asked = *after;
+                }
                 warn!("sink {}: not delivered, kept in the spool: {problem}", sink.name);
                 false
             }
@@ -48,7 +53,8 @@ pub fn serve(sink: &Sink, spool: &Spool, from: Option<Acked>, service: Service) 
                 std::thread::sleep(interval);
             }
             Service::Every(_) => {
-                std::thread::sleep(clock::part_of(pause));
+                // Never before the time that the receiver named, and not all at that time either.
+                std::thread::sleep(asked.saturating_add(clock::part_of(pause)));
                 pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
             }
         }

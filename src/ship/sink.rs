@@ -1,10 +1,14 @@
 //! Where events go: `ship.toml`, validated once.
 
+mod http;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
+pub use self::http::{HecSettings, HttpProtocol};
+use crate::own::http::Http;
 use crate::own::lines::Rotation;
 use crate::own::net::{Peer, Tls, TlsFiles};
 use crate::own::spool::is_name;
@@ -53,6 +57,15 @@ pub enum SinkKind {
         /// Its socket.
         socket: PathBuf,
     },
+    /// A receiver that speaks HTTP.
+    Http {
+        /// How to reach it, and as whom.
+        http: Http,
+        /// Its address, to which the protocol adds its own paths.
+        url: String,
+        /// What is spoken.
+        protocol: HttpProtocol,
+    },
 }
 
 /// How syslog messages are told apart and acknowledged.
@@ -89,6 +102,9 @@ enum Entry {
     Syslog(SyslogEntry),
     Relp(SyslogEntry),
     Journald(JournaldEntry),
+    Elasticsearch(http::BulkEntry),
+    SplunkHec(http::HecEntry),
+    Otlp(http::OtlpEntry),
 }
 
 #[derive(Deserialize)]
@@ -254,6 +270,9 @@ fn sink(entry: Entry) -> Result<Sink, BadSinks> {
         },
         Entry::Syslog(entry) => syslog(entry, Framing::OctetCounted)?,
         Entry::Relp(entry) => syslog(entry, Framing::Relp)?,
+        Entry::Elasticsearch(entry) => http::bulk(entry)?,
+        Entry::SplunkHec(entry) => http::hec(entry)?,
+        Entry::Otlp(entry) => http::otlp(entry)?,
     })
 }
 

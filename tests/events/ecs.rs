@@ -1,6 +1,7 @@
 //! ECS: every document against the list of fields that Elastic publishes (elastic/ecs, `generated/csv/fields.csv`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde_json::Value;
 use sshproof::render::event::ecs;
@@ -145,6 +146,55 @@ pub fn accepts_every_code() {
     for document in documents() {
         let problems = problems(&document, &fields);
         assert!(problems.is_empty(), "{problems:#?}\n{document:#}");
+    }
+}
+
+/// The index template that we ship: each field is one that events have, of the type that the list says; and no event has a
+/// field that would be mapped by chance.
+pub fn the_index_template_fits() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/siem/elasticsearch/index-template.json");
+    let template: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let mut mapped = BTreeMap::new();
+    mappings(&template["template"]["mappings"]["properties"], "", &mut mapped);
+    assert!(mapped.len() >= 75, "only {} fields", mapped.len());
+    let fields = fields();
+    for (name, kind) in mapped.iter().filter(|(name, _)| !name.starts_with("sshproof.")) {
+        assert_eq!(fields.get(name).map(|(kind, _)| kind), Some(kind), "{name}");
+    }
+    let mut seen = BTreeSet::new();
+    for document in documents() {
+        leaves(&document, "", &mapped, &mut seen);
+    }
+    // Of ECS's own fields some are for algorithms that these events do not have.
+    let ours = mapped.keys().filter(|name| name.starts_with("sshproof."));
+    let unused: Vec<_> = ours.filter(|name| !seen.contains(*name)).collect();
+    assert!(unused.is_empty(), "no event has {unused:?}");
+    let text = |name: &&String| !mapped.contains_key(*name);
+    let unmapped: Vec<_> = seen.iter().filter(text).collect();
+    assert!(unmapped.is_empty(), "not in the template: {unmapped:?}");
+}
+
+fn mappings(properties: &Value, name: &str, out: &mut BTreeMap<String, String>) {
+    for (member, mapping) in properties.as_object().unwrap() {
+        let inner = if name.is_empty() { member.clone() } else { format!("{name}.{member}") };
+        match mapping.get("properties") {
+            Some(properties) => mappings(properties, &inner, out),
+            None => drop(out.insert(inner, mapping["type"].as_str().unwrap().to_owned())),
+        }
+    }
+}
+
+fn leaves(value: &Value, name: &str, mapped: &BTreeMap<String, String>, out: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) if !mapped.contains_key(name) => {
+            for (member, value) in members {
+                leaves(value, &if name.is_empty() { member.clone() } else { format!("{name}.{member}") }, mapped, out);
+            }
+        }
+        Value::Array(items) if items.iter().any(Value::is_object) && !mapped.contains_key(name) => {
+            items.iter().for_each(|item| leaves(item, name, mapped, out));
+        }
+        _ => drop(out.insert(name.to_owned())),
     }
 }
 

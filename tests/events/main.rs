@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         trial("ocsf_schema_accepts_every_code", &[], ocsf::accepts_every_code),
         trial("ocsf_schema_refuses_each_broken_field", &[], ocsf::refuses_each_broken_field),
         trial("ecs_list_accepts_every_code", &[Part::Corpora], ecs::accepts_every_code),
+        trial("the_index_template_fits", &[Part::Corpora], ecs::the_index_template_fits),
         trial("ecs_list_refuses_each_broken_field", &[Part::Corpora], ecs::refuses_each_broken_field),
         trial("cef_comes_back_from_liblognorm", &[Part::Program("lognormalizer")], cef::comes_back),
         trial("nothing_planted_leaves", &[], privacy::nothing_planted_leaves),

@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use sshproof::model::Timestamp;
-use sshproof::model::event::{Body, Chain, DropReason, Event, EventTool, NOTHING_BEFORE, Node, SCHEMA, SpoolEvent};
+use sshproof::model::event::{
+    Body, Chain, DropReason, EpochReason, Event, EventTool, FindingEvent, LifeCycle, NOTHING_BEFORE, Node, SCHEMA,
+    SpoolEvent, SpoolState, StateEvent,
+};
+use sshproof::model::{Check, Class, Code, Confidence, Severity, Subject, Timestamp, Verdict};
 use sshproof::own::spool::{RecordName, Spool};
 use sshproof::render::event::{Encoding, encode};
 use sshproof::trust::chain::{NodeKey, digest};
@@ -26,6 +29,21 @@ impl Bench {
     pub fn with(lengths: &[usize], systems: &[&str]) -> Self {
         let mut bench = Self { dir: tempfile::tempdir().unwrap(), events: Vec::new() };
         bench.append(lengths, systems);
+        bench
+    }
+
+    /// One record of each kind of event: findings that are alarms (their summary says so), findings that are not, a
+    /// state, a loss.
+    pub fn of_findings() -> Self {
+        let mut bench = Self { dir: tempfile::tempdir().unwrap(), events: Vec::new() };
+        let key = NodeKey::new(&[5; 32]);
+        for (seq, body) in (1..).zip(bodies()) {
+            let prev = bench.events.last().map_or_else(|| NOTHING_BEFORE.to_owned(), |event| digest(event).unwrap());
+            bench.events.push(key.sign(Event { body, signature: None, ..event(&key, seq, prev, "x") }).unwrap());
+        }
+        let spool = Spool::create(&bench.path("spool")).unwrap();
+        let name = RecordName { epoch: 7, first: 1, last: bench.events.len() as u64, rank: 0 };
+        spool.write(&name, encoded(&bench.events, Encoding::Json).as_bytes()).unwrap();
         bench
     }
 
@@ -73,6 +91,12 @@ impl Bench {
         cursors.get(sink).is_some_and(|acked| acked.seq == self.events.len() as u64)
     }
 
+    /// What no sink will ever take, with the reasons.
+    pub fn dead_letters(&self) -> Vec<String> {
+        let dir = std::fs::read_dir(self.path("spool/ship/dead"));
+        dir.into_iter().flatten().map(|entry| read(&entry.unwrap().path())).collect()
+    }
+
     /// The row as `fleet verify` sees it.
     pub fn verify(&self, lines: &[String]) -> (i32, String) {
         let row = self.path("row");
@@ -80,6 +104,58 @@ impl Bench {
         let output = Command::new(SSHPROOF).args(["fleet", "verify"]).arg(&row).output().unwrap();
         (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
     }
+}
+
+fn bodies() -> Vec<Body> {
+    let mut bodies = Vec::new();
+    for (class, severity, status, summary) in [
+        (Class::Compromise, Severity::Critical, LifeCycle::Open, "alarm"),
+        (Class::Integrity, Severity::Medium, LifeCycle::Open, "alarm"),
+        (Class::Integrity, Severity::Informational, LifeCycle::Open, "no alarm"),
+        (Class::Compromise, Severity::Critical, LifeCycle::StillOpen, "no alarm"),
+        (Class::Compromise, Severity::Critical, LifeCycle::Closed, "no alarm"),
+        (Class::Exposure, Severity::High, LifeCycle::Open, "no alarm, \"class=\"integrity\""),
+    ] {
+        bodies.push(Body::Finding(Box::new(FindingEvent {
+            uid: "u".repeat(26),
+            status,
+            first_seen: Timestamp(1),
+            code: Code::Known(Code::all().next().unwrap()),
+            check: Check::Provenance,
+            class,
+            severity,
+            confidence: Confidence::High,
+            summary: summary.into(),
+            remediation: String::new(),
+            references: Vec::new(),
+            subject: Subject::Host,
+            evidence: Vec::new(),
+        })));
+    }
+    bodies.push(Body::State(Box::new(StateEvent {
+        verdict: Verdict::Fail,
+        classes: [(Class::Compromise, Verdict::Fail), (Class::Hygiene, Verdict::Pass)].into(),
+        trust_floor: None,
+        checks: Vec::new(),
+        duration_ms: 1,
+        report: "0".repeat(64),
+        open: 4,
+        unconfirmed: 0,
+        open_digest: "0".repeat(64),
+        first_seq: 1,
+        new_epoch: Some(EpochReason::NoState),
+        nonce: None,
+        spool: SpoolState { dropped: 3, ..SpoolState::default() },
+        quote: None,
+    })));
+    bodies.push(Body::Spool(SpoolEvent {
+        reason: DropReason::Age,
+        epoch: 1,
+        first_seq: 1,
+        last_seq: 2,
+        findings: true,
+    }));
+    bodies
 }
 
 fn event(key: &NodeKey, seq: u64, prev: String, system: &str) -> Event {

@@ -70,6 +70,16 @@ impl Rsyslog {
             "#,
             dir = dir.display(),
         );
+        Self::run(dir, settings, &config, port)
+    }
+
+    /// One with this configuration and nothing else, which listens on `port`.
+    pub fn with(dir: &Path, config: &str, port: u16) -> Self {
+        Self::run(dir, "", config, port)
+    }
+
+    fn run(dir: &Path, settings: &str, config: &str, port: u16) -> Self {
+        let port_file = dir.join("port");
         std::fs::write(dir.join("rsyslog.conf"), config).unwrap();
         let child = Command::new("rsyslogd")
             .args(["-n", "-C", "-f"])

@@ -57,6 +57,7 @@ fn tell(report: &Report, ledger: &mut Ledger, key: &NodeKey) -> Vec<Event> {
         spool: SpoolState::default(),
         lost: Vec::new(),
         names: &names,
+        quote: None,
     };
     events(&occasion, ledger, key).unwrap()
 }

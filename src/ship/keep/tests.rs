@@ -64,6 +64,7 @@ impl World {
             accounts: Vec::new(),
             boot: "b".to_owned(),
             now: Timestamp(self.now),
+            quote: None,
         };
         keep(&report, &keeping)
     }
@@ -197,4 +198,21 @@ fn what_was_delivered_goes() {
     let events = world.events();
     let Some(Body::State(state)) = events.last().map(|event| &event.body) else { panic!("no state") };
     assert_eq!(state.spool.acked["siem"].seq, last);
+}
+
+/// Order is by epoch and number, never by time: not even a lost ledger makes a clock that was set back go back in history.
+#[test]
+fn a_clock_that_jumps_breaks_no_chain() {
+    const TEN_YEARS: u64 = 315_360_000;
+    let mut world = World::new();
+    world.scan(1).unwrap();
+    world.now -= TEN_YEARS;
+    world.scan(2).unwrap();
+    std::fs::remove_file(world.ledger()).unwrap();
+    world.scan(1).unwrap();
+    world.now += 2 * TEN_YEARS;
+    world.scan(0).unwrap();
+    assert_eq!(world.troubles(), []);
+    let epochs: std::collections::BTreeSet<u64> = world.events().iter().map(|event| event.chain.epoch).collect();
+    assert_eq!(epochs.into_iter().collect::<Vec<_>>(), [2_000_003_600, 2_000_003_601]);
 }

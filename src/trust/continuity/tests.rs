@@ -19,6 +19,7 @@ fn state(nonce: Option<&str>, new_epoch: Option<EpochReason>) -> Body {
         new_epoch,
         nonce: nonce.map(str::to_owned),
         spool: SpoolState::default(),
+        quote: None,
     }))
 }
 
