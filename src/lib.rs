@@ -11,6 +11,7 @@ pub mod formats;
 pub mod host;
 pub mod knowledge;
 pub mod login;
+pub mod manifest;
 pub mod model;
 pub mod observe;
 pub mod own;

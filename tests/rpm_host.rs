@@ -23,10 +23,13 @@ use std::process::{Command, ExitCode};
 use common::mimic::{self, Part, trial};
 use common::report::Scan;
 use rpm_host::{Host, Key};
+use sshproof::formats::base64;
 use sshproof::formats::rpm::tag;
 use sshproof::formats::rpm::version::Evr;
+use sshproof::manifest::{Order, build};
+use sshproof::model::manifest::Manifest;
 use sshproof::model::report::{LinkKind, Report, Trust};
-use sshproof::model::{Check, Severity, Subject, Verdict};
+use sshproof::model::{Check, Severity, Subject, Timestamp, Verdict};
 use sshproof::observe::Request;
 use sshproof::own::state::State;
 use sshproof::policy::Policy;
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         trial("an_index_without_the_owner", PARTS, index_without_owner),
         trial("keys_that_the_site_pins", PARTS, site_keys),
         trial("a_version_that_was_rolled_back", PARTS, rolled_back),
+        trial("a_manifest_carries_the_signatures_of_a_database_that_is_gone", PARTS, manifest),
         trial("versions_are_ordered_as_rpm_orders_them", PARTS, versions),
         trial("databases_of_the_other_forms", PARTS, other_forms),
         trial("verdicts_are_those_of_rpm_verify", PARTS, as_rpm_verify),
@@ -126,6 +130,54 @@ fn stripped() {
     let report = host.scan();
     expect(&report, &[("openssh-server-9.2p1-1.noarch", "provenance/signature-stripped")]);
     assert_eq!(report.trust_floor, Some(Trust::LocalStrong));
+}
+
+/// Images often lose their database. A manifest made before, of the image or of its package files, proves the same, with the
+/// distributor's signatures that each host checks, whoever signed the manifest or nobody.
+fn manifest() {
+    let host = Host::build(Key::vendor());
+    let knowledge = || rpm_host::knowing(vec![rpm_host::pin("testos", &host.key.fingerprint, true)]);
+    let now = Timestamp(1_800_000_000);
+    let order = |root, packages| Order {
+        label: "image".to_owned(),
+        expires: Timestamp(4_000_000_000),
+        packages,
+        root,
+        overlays: Vec::new(),
+        node_files: Vec::new(),
+        keyrings: Vec::new(),
+    };
+    let packages = host.package_files();
+    assert!(packages.len() >= 2, "{packages:?}");
+    let of_image = build(&order(Some(host.root.clone()), Vec::new()), &knowledge(), now).unwrap();
+    let of_packages = build(&order(None, packages), &knowledge(), now).unwrap();
+    assert!(of_image.headers.len() >= 2 && of_packages.headers.len() >= 2);
+    assert!(of_packages.packages.iter().any(|package| package.name == "openssh-server"));
+    std::fs::remove_dir_all(host.root.join("var/lib/rpm")).unwrap();
+    let scan = |manifest: &Manifest| {
+        let manifests = vec![("/manifest.json".to_owned(), manifest.clone())];
+        let request = Request { root: host.root.clone(), manifests, ..Request::default() };
+        let wanted = [Check::Provenance].into();
+        scan::scan(&request, &wanted, &knowledge(), &Policy::default(), None, &mut |_| {}).unwrap().1
+    };
+    for manifest in [&of_image, &of_packages] {
+        let report = scan(manifest);
+        assert_eq!(report.trust_floor, Some(Trust::VendorSigned), "{:#?}", findings(&report));
+        let codes: Vec<_> = findings(&report).into_values().collect();
+        assert_eq!(codes, ["provenance/manifest-untrusted"], "nobody has signed the manifest itself");
+    }
+    // The distributor's word is checked, not believed: one bit of a header, and the site's own record is all that is left.
+    let mut bent = of_packages.clone();
+    for header in &mut bent.headers {
+        let mut bytes = base64::decode(header.as_bytes()).unwrap();
+        let at = bytes.windows(7).position(|window| window == b"openssh").unwrap_or(bytes.len() / 2);
+        bytes[at] ^= 1;
+        *header = base64::encode_unpadded(&bytes);
+    }
+    assert!(scan(&bent).trust_floor > Some(Trust::SiteSigned));
+    host.alter("usr/sbin/sshd");
+    let report = scan(&of_packages);
+    assert!(findings(&report).values().any(|code| *code == "provenance/digest-mismatch"), "{:?}", findings(&report));
 }
 
 /// Tags over which rpm checks a header: signatures and digests.
@@ -556,15 +608,7 @@ fn upgraded() {
 
 /// Scans the host that we are in with this key pinned, as with `--spool`, and prints the report as JSON.
 fn scan_inside(fingerprint: &str) {
-    let request = Request {
-        root: "/".into(),
-        scan_all: false,
-        capsule: false,
-        deep: false,
-        deadline: None,
-        keyrings: Vec::new(),
-        state: Some(STATE.into()),
-    };
+    let request = Request { root: "/".into(), state: Some(STATE.into()), ..Request::default() };
     let knowledge = rpm_host::knowing(vec![rpm_host::pin("debian", fingerprint, true)]);
     let (facts, report) =
         scan::scan(&request, &[Check::Live].into(), &knowledge, &Policy::default(), None, &mut |_| {}).unwrap();

@@ -225,11 +225,11 @@ pub fn chain(standings: &Standings<'_>, judgement: &Judgement<'_>) -> Vec<Link> 
         Judgement::Changed { .. } => format!("{algorithm}, changed by the administrator"),
         _ => algorithm,
     };
-    vec![
-        standings.link(record),
-        Link { link: LinkKind::Record, by: record.source.to_string(), ok: true },
-        Link { link: LinkKind::Digest, by: digest, ok: matches!(judgement, Judgement::Matches(_)) },
-    ]
+    let mut links = vec![standings.link(record)];
+    links.extend(standings.passages(record));
+    links.push(Link { link: LinkKind::Record, by: record.source.to_string(), ok: true });
+    links.push(Link { link: LinkKind::Digest, by: digest, ok: matches!(judgement, Judgement::Matches(_)) });
+    links
 }
 
 /// The first link that does not hold: what would have to be mended to trust the file more.
@@ -243,7 +243,7 @@ pub fn first_gap(chain: &[Link]) -> Option<&Link> {
 pub fn package_label(root: &RootFacts, record: &Record) -> Option<String> {
     let name = &record.package;
     match root.packages.packages.get(name) {
-        Some(package) if package.system == PackageSystem::Rpm => Some(name.clone()),
+        Some(package) if matches!(package.system, PackageSystem::Rpm | PackageSystem::Manifest) => Some(name.clone()),
         Some(package) if !package.version.is_empty() => Some(format!("{name} {}", package.version)),
         _ => (!name.is_empty()).then(|| name.clone()),
     }

@@ -10,6 +10,7 @@ use super::inspect::InspectArgs;
 use super::judge::JudgeArgs;
 use super::login::LoginArgs;
 use super::man::ManArgs;
+use super::manifest::ManifestArgs;
 use super::scan::ScanArgs;
 use super::ship::ShipArgs;
 use super::signatures::SignaturesArgs;
@@ -64,6 +65,8 @@ pub enum Command {
     Login(LoginArgs),
     /// List a directory's accounts on a host that can read it, for `judge` and `scan`
     Accounts(AccountsArgs),
+    /// Write down and sign what the files of packages or of an image are, for `scan`
+    Manifest(ManifestArgs),
     /// Deliver what scans left in the spool
     Ship(ShipArgs),
     /// Look at what many nodes have sent

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::ensure;
 use tracing::warn;
 
-use crate::knowledge::{Knowledge, site_keys};
+use crate::knowledge::{Knowledge, manifest_keys, site_keys};
 use crate::own::config;
 
 /// Loads it. A broken file of the site's changes nothing and is named on standard error.
@@ -36,11 +36,15 @@ pub fn load_with_trust(named: Option<&Path>) -> anyhow::Result<(Knowledge, Keyri
     let knowledge = load()?;
     let directory = named.unwrap_or_else(|| Path::new(config::TRUST));
     ensure!(named.is_none() || config::is_dir(directory), "{}: no such directory", directory.display());
-    let mut pins = Vec::new();
+    let (mut pins, mut manifest_pins) = (Vec::new(), Vec::new());
     let mut keyrings = Vec::new();
     for file in config::read_dir(directory, ".toml")? {
         match site_keys::parse(&file.path.display().to_string(), &file.text, knowledge.vendor_keys()) {
             Ok(keys) => pins.extend(keys),
+            Err(problem) => warn!("{problem}"),
+        }
+        match manifest_keys::parse(&file.path.display().to_string(), &file.text) {
+            Ok(keys) => manifest_pins.extend(keys),
             Err(problem) => warn!("{problem}"),
         }
     }
@@ -51,5 +55,5 @@ pub fn load_with_trust(named: Option<&Path>) -> anyhow::Result<(Knowledge, Keyri
             Err(problem) => warn!("{}: the key cannot be read: {problem}", pin.source()),
         }
     }
-    Ok((knowledge.with_site_keys(pins), keyrings))
+    Ok((knowledge.with_site_keys(pins).with_manifest_keys(manifest_pins), keyrings))
 }

@@ -169,12 +169,9 @@ fn effective(args: &EffectiveArgs) -> anyhow::Result<ExitCode> {
 fn observe(which: &Which) -> anyhow::Result<Facts> {
     let request = Request {
         root: which.root.clone(),
-        scan_all: false,
-        capsule: false,
-        deep: false,
-        deadline: None,
-        keyrings: Vec::new(),
-        state: None,
+        // Whose files these are is not asked.
+        without_own_archive: true,
+        ..observe::Request::default()
     };
     observe::observe(&request, &knowledge::load()?, &mut |_| {}).context("nothing was examined")
 }

@@ -12,6 +12,7 @@ mod judging;
 mod knowledge;
 mod login;
 mod man;
+mod manifest;
 mod output;
 mod progress;
 mod scan;
@@ -51,6 +52,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Inspect(args) => inspect::run(args),
         Command::Login(args) => login::run(args),
         Command::Accounts(args) => accounts::run(args),
+        Command::Manifest(args) => manifest::run(args),
         Command::Ship(args) => ship::run(args),
         Command::Fleet(args) => fleet::run(args),
         Command::Explain(args) => explain::run(args),

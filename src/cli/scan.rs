@@ -51,6 +51,17 @@ pub struct ScanArgs {
     /// pinned
     #[arg(long, value_name = "FILE")]
     keyring: Vec<PathBuf>,
+    /// Prove Debian's packages with the archive here too: a mirror, or a directory of packages with the lists of apt (may be
+    /// repeated; docs/trust.md)
+    #[arg(long, value_name = "DIR")]
+    archive: Vec<PathBuf>,
+    /// Hold files against this manifest of the site (may be repeated; docs/manifest.md); it counts if a key that `trust.d` pins
+    /// has signed it
+    #[arg(long, value_name = "FILE")]
+    manifest: Vec<PathBuf>,
+    /// Pass over the packages and lists that apt keeps on the host
+    #[arg(long)]
+    without_own_archive: bool,
     #[command(flatten)]
     spooling: SpoolArgs,
     #[command(flatten)]
@@ -91,6 +102,13 @@ fn request(args: &ScanArgs, mut keyrings: Keyrings) -> anyhow::Result<Request> {
         deadline: args.max_runtime.and_then(|time| Instant::now().checked_add(time)),
         keyrings,
         state: args.spooling.state(),
+        archives: args.archive.clone(),
+        without_own_archive: args.without_own_archive,
+        manifests: args
+            .manifest
+            .iter()
+            .map(|path| Ok((path.display().to_string(), super::manifest::read(path)?)))
+            .collect::<anyhow::Result<_>>()?,
     })
 }
 

@@ -84,6 +84,8 @@ impl SpoolArgs {
     fn remember(&self, facts: &Facts) -> std::io::Result<()> {
         let state = own::state::State::open(&self.state)?;
         state.keep_evidence(&facts.remember.evidence, facts.observed_at)?;
+        let archive = &facts.remember.archive;
+        state.keep_archive(&archive.used, &archive.new)?;
         state.keep_compared(&facts.remember.medium)?;
         state.keep_loaded(&facts.remember.loaded)
     }

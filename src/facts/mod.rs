@@ -70,6 +70,17 @@ pub struct Remember {
     pub medium: Vec<medium::ComparedFile>,
     /// The configurations that running servers hold.
     pub loaded: Vec<LoadedConfig>,
+    /// The files of package archives that records rest on.
+    pub archive: KeptArchive,
+}
+
+/// Files of a package archive as apt(8) names them: the signed list, the index, the packages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeptArchive {
+    /// Names of all that are in use.
+    pub used: std::collections::BTreeSet<String>,
+    /// Those that the state directory does not hold yet, name and content.
+    pub new: Vec<(String, Vec<u8>)>,
 }
 
 /// What the kernel says about the host as a whole.

@@ -33,6 +33,45 @@ pub struct PackageFacts {
     /// value: they could not be read.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub capabilities: BTreeMap<RootedPath, Option<FileCapabilities>>,
+    /// Links of an archive's chain that do not hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub broken: Vec<BrokenLink>,
+}
+
+/// A link between an archive's signature and a file of one of its packages that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "link")]
+pub enum BrokenLink {
+    /// An index is not the one that the signed list names.
+    Index {
+        /// The index.
+        path: RootedPath,
+        /// As the list says; absent if the list does not name it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expected: Option<Digest>,
+        /// As computed over its content.
+        actual: Digest,
+    },
+    /// A package file is not the one that the index names.
+    File {
+        /// The package file.
+        path: RootedPath,
+        /// Key into [`PackageFacts::packages`].
+        package: String,
+        /// As the index says.
+        expected: Digest,
+        /// As computed.
+        actual: Digest,
+    },
+    /// dpkg's database gives a file to a package whose own archive member it is not.
+    Member {
+        /// The package file.
+        path: RootedPath,
+        /// Key into [`PackageFacts::packages`].
+        package: String,
+        /// The file that it does not ship.
+        file: RootedPath,
+    },
 }
 
 impl PackageFacts {
@@ -96,6 +135,8 @@ pub enum PackageSystem {
     Slackware,
     /// OpenWrt and other embedded systems.
     Opkg,
+    /// A manifest of the site.
+    Manifest,
 }
 
 impl PackageSystem {
@@ -116,6 +157,7 @@ impl PackageSystem {
             Self::Ips => "IPS",
             Self::Slackware => "Slackware pkgtools",
             Self::Opkg => "opkg",
+            Self::Manifest => "site manifest",
         }
     }
 }
@@ -136,6 +178,9 @@ pub struct Package {
     /// The signed metadata that its records come from; absent where the system keeps none on the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<Seal>,
+    /// The site manifest that its records come from; absent if it is of a package database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<SiteSeal>,
     /// The source package that it was built from, a file name, escaped; empty if the database does not say.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub source: String,
@@ -167,6 +212,34 @@ pub struct Seal {
     /// Tags that the database holds twice, signed and unsigned: its own tools show the unsigned value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shadowed: Vec<u32>,
+    /// What stands between the signatures and the records, each named by the one before it; none where the records themselves
+    /// are signed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub through: Vec<Passage>,
+}
+
+/// A file on the way from a signature to a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passage {
+    /// Where it lies.
+    pub path: RootedPath,
+    /// SHA-256 of its content, uncompressed if it is an index.
+    pub sha256: Digest,
+}
+
+/// A site manifest, and whose signatures over it hold.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SiteSeal {
+    /// Where it was read from, escaped.
+    pub name: String,
+    /// What it is of, escaped.
+    pub label: String,
+    /// When it was made.
+    pub made_at: crate::model::Timestamp,
+    /// From when on it no longer counts.
+    pub expires: crate::model::Timestamp,
+    /// Public keys that it names, 64 hexadecimal digits, each with whether its signature holds.
+    pub keys: Vec<(String, bool)>,
 }
 
 /// A kind of signed metadata.
@@ -175,6 +248,8 @@ pub struct Seal {
 pub enum Sealed {
     /// The immutable region of an rpm header.
     RpmHeader,
+    /// The list of an archive's indices, `InRelease`, that leads to a package's file.
+    Archive,
 }
 
 impl Sealed {
@@ -183,6 +258,7 @@ impl Sealed {
     pub const fn name(self) -> &'static str {
         match self {
             Self::RpmHeader => "rpm header",
+            Self::Archive => "archive",
         }
     }
 }

@@ -3,10 +3,13 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 pub mod accounts;
+pub mod apt;
 pub mod authorized_keys;
 pub mod base64;
 pub mod bpf;
 pub mod capability;
+pub mod compressed;
+pub mod deb;
 pub mod deb822;
 pub mod dpkg;
 pub mod duo;
@@ -26,4 +29,5 @@ pub mod program;
 pub mod rpm;
 pub mod sshd_args;
 pub mod sshd_config;
+pub mod tar;
 pub mod unit;

@@ -7,6 +7,7 @@ pub mod engine;
 pub mod family;
 pub mod hit;
 pub mod load;
+pub mod manifest_keys;
 pub mod pam_models;
 pub mod pattern;
 pub mod scope;
@@ -27,6 +28,7 @@ use engine::Engine;
 pub use family::{Family, Indicator, Kind, Specificity};
 pub use hit::{Hit, Place, Trait};
 pub use load::LoadError;
+pub use manifest_keys::ManifestKey;
 pub use site_keys::SiteKey;
 pub use vendor_keys::VendorKeys;
 
@@ -40,6 +42,8 @@ pub struct Knowledge {
     vendor_keys: OnceLock<VendorKeys>,
     /// What the site pins beside them.
     site_keys: Vec<SiteKey>,
+    /// Keys whose manifests count.
+    manifest_keys: Vec<ManifestKey>,
 }
 
 impl fmt::Debug for Knowledge {
@@ -84,7 +88,15 @@ impl Knowledge {
     pub fn new(date: impl Into<String>, families: Vec<Family>) -> Self {
         let engine = Engine::new(&families);
         let byte_rules = byte_rules(&families);
-        Self { date: date.into(), families, engine, byte_rules, vendor_keys: OnceLock::new(), site_keys: Vec::new() }
+        Self {
+            date: date.into(),
+            families,
+            engine,
+            byte_rules,
+            vendor_keys: OnceLock::new(),
+            site_keys: Vec::new(),
+            manifest_keys: Vec::new(),
+        }
     }
 
     /// Date of the embedded files, `YYYY-MM-DD`.
@@ -148,6 +160,18 @@ impl Knowledge {
     #[must_use]
     pub fn with_site_keys(self, site_keys: Vec<SiteKey>) -> Self {
         Self { site_keys, ..self }
+    }
+
+    /// The keys whose manifests count.
+    #[must_use]
+    pub fn manifest_keys(&self) -> &[ManifestKey] {
+        &self.manifest_keys
+    }
+
+    /// The same with these.
+    #[must_use]
+    pub fn with_manifest_keys(self, manifest_keys: Vec<ManifestKey>) -> Self {
+        Self { manifest_keys, ..self }
     }
 
     /// The compiled rules, to be measured.

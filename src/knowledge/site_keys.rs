@@ -13,7 +13,11 @@ use crate::model::Timestamp;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    #[serde(default)]
     key: Vec<toml::Spanned<SiteKey>>,
+    /// [`super::manifest_keys`] reads those.
+    #[serde(default, rename = "manifest-key")]
+    _manifest_key: serde::de::IgnoredAny,
 }
 
 /// A key that the site answers for.

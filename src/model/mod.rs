@@ -11,6 +11,7 @@ pub mod gap;
 pub mod inode;
 pub mod limits;
 pub mod loaded;
+pub mod manifest;
 mod md5;
 pub mod path;
 pub mod report;

@@ -218,6 +218,8 @@ pub struct Link {
 pub enum LinkKind {
     /// A signature over the metadata.
     Signature,
+    /// A file of a package archive that the link before it names by its digest.
+    Archive,
     /// The record of the file in a package database or manifest.
     Record,
     /// The digest of the content on disk.

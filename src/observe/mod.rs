@@ -41,6 +41,7 @@ use crate::formats::os_release;
 use crate::host::process::Proc;
 use crate::host::root::Root;
 use crate::knowledge::Knowledge;
+use crate::model::manifest::Manifest;
 use crate::model::text::escape;
 use crate::model::{Algorithm, Check, Gap, RootedPath, Subject, Timestamp};
 use crate::own;
@@ -53,7 +54,7 @@ use namespaces::Bystanders;
 const MAX_ROUNDS: usize = 256;
 
 /// What to observe.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Request {
     /// The root: `/` for the running system, otherwise where an image is mounted.
     pub root: PathBuf,
@@ -69,6 +70,25 @@ pub struct Request {
     pub keyrings: Vec<(String, Vec<u8>)>,
     /// Our own state directory, where earlier scans left what this one may need; nothing is written there by observing.
     pub state: Option<PathBuf>,
+    /// Directories with packages and the signed lists that name them.
+    pub archives: Vec<PathBuf>,
+    /// Whether what apt keeps on the root itself is passed over.
+    pub without_own_archive: bool,
+    /// Manifests of the site, each with where it was read from.
+    pub manifests: Vec<(String, Manifest)>,
+}
+
+impl Request {
+    /// What the package databases are read with.
+    fn aids(&self) -> packages::Aids<'_> {
+        packages::Aids {
+            keyrings: &self.keyrings,
+            archives: &self.archives,
+            without_own_archive: self.without_own_archive,
+            manifests: &self.manifests,
+            state: self.state.as_deref(),
+        }
+    }
 }
 
 /// How far it got.
@@ -214,11 +234,11 @@ fn examine(
     facts.gaps.extend(wants::gaps(&facts));
 
     progress(Progress::Station("asking the package databases"));
-    let answer = packages::observe(root, &facts.files, &request.keyrings, request.state.is_some());
+    let answer = packages::observe(root, &facts.files, request.aids());
     looker.digest_further(&recorded_digests(&answer.facts), &mut facts.files);
     facts.packages = answer.facts;
     facts.gaps.extend(answer.gaps);
-    let mut remember = Remember { evidence: answer.evidence, ..Remember::default() };
+    let mut remember = Remember { evidence: answer.evidence, archive: answer.archive, ..Remember::default() };
 
     if let Some(proc) = proc {
         progress(Progress::Station("looking at processes"));

@@ -58,6 +58,23 @@ pub fn read(path: &Path) -> Result<Option<ConfigFile>, ConfigProblem> {
     Ok(Some(ConfigFile { path: path.to_owned(), text }))
 }
 
+/// The files in the directory at `path` whose names end in one of `ends`, sorted.
+///
+/// # Errors
+/// If it cannot be listed.
+pub fn files(path: &Path, ends: &[&str]) -> Result<Vec<PathBuf>, ConfigProblem> {
+    let problem = |error| ConfigProblem { path: path.to_owned(), error };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(problem)? {
+        let file = entry.map_err(problem)?.path();
+        if ends.iter().any(|end| file.as_os_str().as_encoded_bytes().ends_with(end.as_bytes())) {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
 /// The bytes of the file at `path`, which the operator named.
 ///
 /// # Errors

@@ -25,6 +25,11 @@ const MAX_EVIDENCE: usize = 1024;
 const MAX_PIECE: u64 = 16 << 20;
 const MAX_EVIDENCE_BYTES: u64 = 64 << 20;
 
+/// Where, within the state, the files of package archives lie that records rest on, as apt(8) names them; and bytes of all
+/// together.
+const ARCHIVE: &str = "archive";
+const MAX_ARCHIVE_BYTES: u64 = 512 << 20;
+
 /// Where, within the state, the files stand that were compared with their medium, and its largest size.
 const COMPARED: &str = "compared.json";
 const MAX_COMPARED: u64 = 4 << 20;
@@ -144,6 +149,36 @@ impl State {
         output::write_for(&self.dir.join(LOADED), &serde_json::to_vec(&kept)?, 0o600, None)
     }
 
+    /// Keeps files of package archives for later scans, `new` ones by name with their content, and drops what is not `used`
+    /// any more.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn keep_archive(&self, used: &BTreeSet<String>, new: &[(String, Vec<u8>)]) -> io::Result<()> {
+        let dir = archive(&self.dir);
+        if used.is_empty() && !dir.is_dir() {
+            return Ok(());
+        }
+        directory(&dir, 0o700)?;
+        let mut bytes = 0_u64;
+        for entry in std::fs::read_dir(&dir)? {
+            let entry = entry?;
+            if entry.file_name().to_str().is_some_and(|name| used.contains(name)) {
+                bytes = bytes.saturating_add(entry.metadata()?.len());
+            } else if entry.file_type()?.is_file() {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        for (name, content) in new {
+            bytes = bytes.saturating_add(u64::try_from(content.len()).unwrap_or(u64::MAX));
+            if bytes > MAX_ARCHIVE_BYTES {
+                break;
+            }
+            output::write_for(&dir.join(name), content, 0o600, None)?;
+        }
+        Ok(())
+    }
+
     /// Keeps signed metadata for later scans. What was kept before and is seen again stays the newer; what was not seen for
     /// longest goes when there is too much.
     ///
@@ -182,6 +217,12 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// Where the state at `dir` keeps files of package archives.
+#[must_use]
+pub fn archive(dir: &Path) -> PathBuf {
+    dir.join(ARCHIVE)
 }
 
 /// The files that were compared with their medium in this boot, by the state at `dir`; none if it does not say, or the kernel

@@ -96,6 +96,8 @@ fn step(link: &Link, file: &File) -> Step {
             Some(why) => return Step { title: "signature", text: format!("unsigned: {why}"), state: State::Shown },
             None => ("signature", format!("✗ NO VALID SIGNATURE: {by}")),
         },
+        // Lists, index and package file follow from one another; the whole stands in the JSON.
+        (LinkKind::Archive, _) => ("archive", by.split(" (").next().unwrap_or(by).to_owned()),
         (LinkKind::Record, true) => ("record", format!("recorded in {by}")),
         (LinkKind::Record, false) => ("record", format!("✗ NO RECORD: {by}")),
         (LinkKind::Digest, true) => ("content", format!("{} ({by} as recorded)", content(file))),

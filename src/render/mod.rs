@@ -11,6 +11,7 @@ pub mod inspect;
 pub mod json;
 pub mod login;
 pub mod login_svg;
+pub mod manifest;
 pub mod metrics;
 pub mod ndjson;
 pub mod page;

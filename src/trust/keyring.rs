@@ -66,10 +66,21 @@ impl Keyring {
     /// Checks the signatures in `packets` (binary OpenPGP) over `signed`.
     #[must_use]
     pub fn check(&self, signed: &[u8], packets: &[u8]) -> Vec<Checked> {
+        self.check_all(signed, packets, SignatureType::Binary)
+    }
+
+    /// Checks the signatures in `packets` over `text`, whose line ends mean nothing (RFC 9580, section 5.2.1.2): that is how
+    /// `InRelease` is signed.
+    #[must_use]
+    pub fn check_text(&self, text: &[u8], packets: &[u8]) -> Vec<Checked> {
+        self.check_all(text, packets, SignatureType::Text)
+    }
+
+    fn check_all(&self, signed: &[u8], packets: &[u8], wanted: SignatureType) -> Vec<Checked> {
         let mut checked = Vec::new();
         for packet in PacketParser::new(packets).take(MAX_SIGNATURES) {
             checked.push(match packet {
-                Ok(Packet::Signature(signature)) => self.check_one(signed, &signature),
+                Ok(Packet::Signature(signature)) => self.check_one(signed, &signature, wanted),
                 Ok(_) => unreadable("a packet that is no signature"),
                 Err(_) => unreadable("a damaged packet"),
             });
@@ -80,7 +91,7 @@ impl Keyring {
         checked
     }
 
-    fn check_one(&self, signed: &[u8], signature: &Signature) -> Checked {
+    fn check_one(&self, signed: &[u8], signature: &Signature, wanted: SignatureType) -> Checked {
         let ids = signature.issuer_key_id();
         let fingerprints = signature.issuer_fingerprint();
         let by_fingerprint = fingerprints.first().map(|fingerprint| format!("{fingerprint:X}"));
@@ -94,10 +105,10 @@ impl Keyring {
             _ => 0,
         };
         let outcome = match (version, signature.typ()) {
-            (3 | 4, Some(SignatureType::Binary)) if issuer.is_empty() => {
+            (3 | 4, Some(kind)) if kind == wanted && issuer.is_empty() => {
                 Outcome::Malformed("it does not name its maker".to_owned())
             }
-            (3 | 4, Some(SignatureType::Binary)) => self.outcome(signed, signature),
+            (3 | 4, Some(kind)) if kind == wanted => self.outcome(signed, signature),
             // A certification or a binding is a signature too, over something else.
             (3 | 4, _) => Outcome::Malformed("it is no signature over a document".to_owned()),
             _ => Outcome::Unsupported(format!("a signature of version {version}")),

@@ -13,6 +13,7 @@ pub mod chain;
 pub mod checked;
 pub mod continuity;
 pub mod keyring;
+pub mod manifest;
 pub mod vendor;
 
 pub use checked::{Binding, Checked, Hash, Outcome, Revocation, Signer};

@@ -158,6 +158,7 @@ fn package(name: &str, version: &str) -> Package {
         name: name.split(':').next().unwrap().to_owned(),
         seal: None,
         source: String::new(),
+        manifest: None,
         demands: Vec::new(),
         version: version.to_owned(),
         architecture: "amd64".into(),

@@ -26,6 +26,8 @@ pub enum Part {
     Linux(u32, u32),
     /// A file of a development package, by its path.
     File(&'static str),
+    /// The distribution's own repository, which apt reaches.
+    Repository,
 }
 
 impl Part {
@@ -40,6 +42,9 @@ impl Part {
                     .then(|| "the distribution's package lists (apt-get update)".to_owned())
             }),
             Self::Program(name) => program(name).is_none().then(|| format!("the program {name}")),
+            Self::Repository => Self::Packages.missing().or_else(|| {
+                super::root::repository().as_ref().err().map(|why| format!("the distribution's repository ({why})"))
+            }),
             Self::File(path) => (!std::path::Path::new(path).exists()).then(|| format!("the file {path}")),
             Self::Filesystem(name) => {
                 let known = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();

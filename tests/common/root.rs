@@ -222,6 +222,38 @@ pub fn sources() -> &'static str {
     })
 }
 
+/// The signed lists, the indices and some packages of the distribution's own repository, in one directory as apt names them;
+/// or why apt could not bring them.
+pub fn repository() -> &'static Result<PathBuf, String> {
+    const WANTED: &[&str] = &["openssh-server", "libpam-modules", "libpam-modules-bin"];
+    static REPOSITORY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    REPOSITORY.get_or_init(|| {
+        let dir = scratch().join("repository");
+        let lists = fs::read_dir("/var/lib/apt/lists").map_err(|error| error.to_string())?;
+        let names = lists.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let lists: Vec<String> =
+            names.filter(|name| name.contains("_InRelease") || name.contains("_Packages")).collect();
+        let from = |name: &String| Path::new("/var/lib/apt/lists").join(name);
+        let is_same = |name: &String| {
+            let sizes = [from(name), dir.join(name)].map(|path| fs::metadata(path).map(|meta| meta.len()).ok());
+            sizes[0] == sizes[1]
+        };
+        if !lists.iter().all(is_same) {
+            let _ = fs::remove_dir_all(&dir);
+            fs::create_dir_all(&dir).map_err(|error| error.to_string())?;
+            let fetch = Command::new("apt-get").args(["--quiet", "download"]).args(WANTED).current_dir(&dir).output();
+            let fetch = fetch.map_err(|error| error.to_string())?;
+            if !fetch.status.success() {
+                return Err(format!("apt-get download: {}", String::from_utf8_lossy(&fetch.stderr).trim()));
+            }
+            for name in &lists {
+                fs::copy(from(name), dir.join(name)).map_err(|error| error.to_string())?;
+            }
+        }
+        Ok(dir)
+    })
+}
+
 /// Where scratch roots are made: beneath the target folder, so on a file system that keeps owners and modes.
 pub fn scratch() -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bed");

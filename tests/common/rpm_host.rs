@@ -196,6 +196,13 @@ impl Host {
         package(self.dir.path(), build, files, signer)
     }
 
+    /// The package files that it was installed from.
+    pub fn package_files(&self) -> Vec<PathBuf> {
+        let found =
+            run(Command::new("find").arg(self.dir.path()).args(["-name", "*.rpm", "-not", "-name", "*.src.rpm"]));
+        String::from_utf8(found).unwrap().lines().map(PathBuf::from).collect()
+    }
+
     /// A directory of pins: file names with their content.
     pub fn trust_dir(&self, files: &[(&str, &str)]) -> PathBuf {
         let dir = self.dir.path().join("trust.d");
@@ -339,15 +346,7 @@ impl Host {
     }
 
     fn scan_as(&self, keys: &[(&Key, bool)], keyrings: Vec<(String, Vec<u8>)>) -> Report {
-        let request = Request {
-            root: self.root.clone(),
-            scan_all: false,
-            capsule: false,
-            deep: false,
-            deadline: None,
-            keyrings,
-            state: None,
-        };
+        let request = Request { root: self.root.clone(), keyrings, ..Request::default() };
         let pins = keys.iter().map(|(key, base)| pin("testos", &key.fingerprint, *base)).collect();
         let knowledge = knowing(pins);
         let wanted = [Check::Provenance].into();

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use sshproof::checks::provenance;
 use sshproof::checks::standing::Standings;
-use sshproof::facts::{Facts, FileFacts, FileState, FileTable, Role, RootFacts};
+use sshproof::facts::{Facts, FileFacts, FileState, FileTable, KeptArchive, Role, RootFacts};
+use sshproof::formats::os_release;
 use sshproof::host::root::{PathProblem, Root};
 use sshproof::host::snapshot::{ReadProblem, Snapshot};
 use sshproof::knowledge::Knowledge;
@@ -16,6 +17,15 @@ use sshproof::policy::Policy;
 
 /// Looks at each of `questions` beneath `dir`, in these roles, and at what package databases say of them.
 pub fn look(dir: &Path, questions: &[(RootedPath, BTreeSet<Role>)]) -> RootFacts {
+    look_with(dir, questions, packages::Aids::default()).0
+}
+
+/// The same with what is at hand beside the root; and what is to be remembered of archives.
+pub fn look_with(
+    dir: &Path,
+    questions: &[(RootedPath, BTreeSet<Role>)],
+    aids: packages::Aids<'_>,
+) -> (RootFacts, KeptArchive) {
     let root = Root::open(dir, false).unwrap();
     let mut files = FileTable::default();
     for (question, roles) in questions {
@@ -26,8 +36,10 @@ pub fn look(dir: &Path, questions: &[(RootedPath, BTreeSet<Role>)]) -> RootFacts
         let file = files.files.entry(real.clone()).or_insert_with(|| read(&root, &real));
         file.roles.extend(roles);
     }
-    let packages::Answer { facts: packages, gaps, .. } = packages::observe(&root, &files, &[], false);
-    RootFacts { path: "/".to_owned(), files, packages, gaps, ..RootFacts::default() }
+    let packages::Answer { facts: packages, gaps, archive, .. } = packages::observe(&root, &files, aids);
+    let release = Snapshot::read(&root, &RootedPath::new("/usr/lib/os-release").unwrap(), 1 << 16);
+    let os_release = release.map(|file| os_release::parse(file.bytes())).unwrap_or_default();
+    (RootFacts { path: "/".to_owned(), files, packages, gaps, os_release, ..RootFacts::default() }, archive)
 }
 
 fn read(root: &Root, path: &RootedPath) -> FileFacts {

@@ -2,6 +2,7 @@
 //! made of real packages, where `dpkg --verify` is the oracle.
 
 #![allow(
+    clippy::disallowed_macros,
     clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -11,8 +12,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod archive;
 mod cases;
 mod look;
+mod manifest;
 mod real;
 
 use std::process::ExitCode;
@@ -22,5 +25,7 @@ use common::mimic;
 fn main() -> ExitCode {
     let mut trials = cases::trials();
     trials.extend(real::trials());
+    trials.extend(archive::trials());
+    trials.extend(manifest::trials());
     mimic::run(trials)
 }

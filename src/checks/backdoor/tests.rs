@@ -193,6 +193,7 @@ fn sockets_packages_mappings_and_digests_are_looked_at() {
         name: "liblzma5".into(),
         seal: None,
         source: String::new(),
+        manifest: None,
         demands: Vec::new(),
         version: "5.6.1-1".into(),
         architecture: "amd64".into(),

@@ -67,7 +67,7 @@ impl Past<'_> {
                 let recorded = version.files.get(path).filter(|digest| digest.algorithm().is_strong())?;
                 match standing::of_package(self.root, self.knowledge, &version.package, self.at) {
                     Standing::Vouched(voucher) => Some((version, voucher, recorded)),
-                    Standing::Doubted(_) | Standing::Unsealed => None,
+                    Standing::Site(_) | Standing::Doubted(_) | Standing::Unsealed => None,
                 }
             })
             .collect();

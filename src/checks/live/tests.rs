@@ -198,8 +198,13 @@ fn version(version: &str, content: &str, days: u64, key: &str) -> KeptVersion {
         issuer: key.to_owned(),
         outcome: Outcome::Good(Box::new(signer)),
     };
-    let seal =
-        Seal { what: Sealed::RpmHeader, digest: digest(version), signatures: vec![signature], shadowed: Vec::new() };
+    let seal = Seal {
+        what: Sealed::RpmHeader,
+        digest: digest(version),
+        signatures: vec![signature],
+        shadowed: Vec::new(),
+        through: Vec::new(),
+    };
     KeptVersion {
         package: Package {
             system: PackageSystem::Rpm,
@@ -209,6 +214,7 @@ fn version(version: &str, content: &str, days: u64, key: &str) -> KeptVersion {
             status: String::new(),
             seal: Some(seal),
             source: String::new(),
+            manifest: None,
             demands: Vec::new(),
         },
         is_installed: false,

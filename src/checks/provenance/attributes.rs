@@ -102,7 +102,13 @@ fn owner(
 
 /// The id that a name means; root's is the same everywhere.
 fn id<'a>(name: &str, mut known: impl Iterator<Item = (&'a str, u32)>) -> Option<u32> {
-    if name == "root" { Some(0) } else { known.find(|(known, _)| *known == name).map(|(_, id)| id) }
+    if name == "root" {
+        Some(0)
+    } else if let Some(number) = name.strip_prefix('#') {
+        number.parse().ok()
+    } else {
+        known.find(|(known, _)| *known == name).map(|(_, id)| id)
+    }
 }
 
 fn metadata(path: &RootedPath, property: &str, expected: String, actual: String) -> Evidence {

@@ -94,14 +94,20 @@ fn disagreement(root: &RootFacts, path: &RootedPath, file: &FileFacts, matching:
     let colour = |record: &Record| record.attributes.as_ref().map_or(0, |attributes| attributes.colour);
     // Packages for 32 and 64 bits may share a path: rpm keeps the file of the preferred one.
     let is_twin = |other: &&Record| colour(matching) != 0 && colour(other) != 0 && colour(other) != colour(matching);
-    others.iter().filter(|other| !is_twin(other)).find_map(|other| match trust::against(file, other) {
-        Judgement::Differs { record, expected, actual } => {
-            let (one, two) = (named(root, matching), named(root, record));
-            let message = format!("`{path}` is as {one} records, and not as {two} does, which lists it too");
-            let evidence = digests(expected, actual, &record.source);
-            Some(Finding::new(SEVERAL_OWNERS, Subject::file(path), message, evidence))
+    // A manifest of the site may hold other versions of a package too.
+    let is_site = |other: &&Record| {
+        root.packages.packages.get(&other.package).is_some_and(|package| package.system == PackageSystem::Manifest)
+    };
+    others.iter().filter(|other| !is_twin(other) && !is_site(other)).find_map(|other| {
+        match trust::against(file, other) {
+            Judgement::Differs { record, expected, actual } => {
+                let (one, two) = (named(root, matching), named(root, record));
+                let message = format!("`{path}` is as {one} records, and not as {two} does, which lists it too");
+                let evidence = digests(expected, actual, &record.source);
+                Some(Finding::new(SEVERAL_OWNERS, Subject::file(path), message, evidence))
+            }
+            _ => None,
         }
-        _ => None,
     })
 }
 

@@ -3,8 +3,10 @@
 //! `trust` judges a file against its records, `standing` who vouches for those; here both become findings and gaps. How much
 //! a match is worth is said once for the host.
 
+mod archive;
 mod attributes;
 mod file;
+mod manifest;
 mod package;
 mod purpose;
 mod rollback;
@@ -81,6 +83,8 @@ fn check_root(
     attributes::check(root, standings, result);
     rollback::check(root, standings, result);
     signature::check(root, standings, knowledge, result);
+    archive::check(root, result);
+    manifest::check(root, standings, result);
     purpose::check(root, result);
     package::check(root, result);
     report_weak(&weak, policy, result);
@@ -143,6 +147,8 @@ fn report_databases(root: &RootFacts, unowned: &[&RootedPath], result: &mut Chec
                 result.gap(Gap::mandatory(Subject::file(&database.place), reason));
             }
             Reading::Part => {}
+            // It has modes and owners, and is of one day: what is newer is the site's to say.
+            Reading::Whole if database.system == PackageSystem::Manifest => {}
             Reading::Whole if database.system == PackageSystem::Rpm => {
                 let reason = "nothing here is signed that says which version of a package is current: packages that were put \
                               back to older signed versions together cannot be told from new ones";

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::standing::{self, Standing, Standings};
+use super::archive;
 use crate::facts::RootFacts;
-use crate::facts::package::Seal;
+use crate::facts::package::{Seal, Sealed};
 use crate::knowledge::Knowledge;
 use crate::model::code::{
     BASE_PACKAGE_SIGNER, HEADER_SHADOWED, PIN_ENDED, SIGNATURE_BAD, SIGNATURE_REFUSED, SIGNATURE_STRIPPED,
@@ -21,6 +22,8 @@ pub(super) fn check(root: &RootFacts, standings: &Standings<'_>, knowledge: &Kno
     let mut missing: BTreeMap<Doubt, Vec<&str>> = BTreeMap::new();
     // So is what the site answers for, pin by pin.
     let mut ended: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    // One list of an archive speaks for many packages.
+    let mut archives: BTreeMap<&Doubt, Vec<(&str, &Seal)>> = BTreeMap::new();
     let mut by_site: BTreeMap<&str, (&Voucher, Vec<&str>)> = BTreeMap::new();
     for name in owners {
         let Some(package) = root.packages.packages.get(name) else { continue };
@@ -38,8 +41,12 @@ pub(super) fn check(root: &RootFacts, standings: &Standings<'_>, knowledge: &Kno
                 }
                 continue;
             }
-            Standing::Unsealed => continue,
+            Standing::Site(_) | Standing::Unsealed => continue,
         };
+        if seal.what == Sealed::Archive {
+            archives.entry(doubt).or_default().push((name, seal));
+            continue;
+        }
         let is_base = knowledge.vendor_keys().is_base(&package.name);
         match finding(standings.is_known, is_base, name, seal, doubt) {
             Some(finding) => result.findings.push(finding),
@@ -48,6 +55,9 @@ pub(super) fn check(root: &RootFacts, standings: &Standings<'_>, knowledge: &Kno
     }
     result.findings.extend(ended.into_iter().map(|(whose, names)| pin_ended(whose, &names)));
     result.findings.extend(by_site.into_values().filter_map(|(voucher, names)| site_signed(voucher, &names)));
+    for (doubt, packages) in archives {
+        archive::unsigned(doubt, &packages, standings.is_known, result);
+    }
     for (doubt, names) in missing {
         result.gap(gap(&doubt, &names));
     }
@@ -84,7 +94,7 @@ fn pin_ended(whose: &str, names: &[&str]) -> Finding {
     Finding::new(PIN_ENDED, Subject::Host, message, packages(names))
 }
 
-fn packages(names: &[&str]) -> Evidence {
+pub(super) fn packages(names: &[&str]) -> Evidence {
     /// Packages named in one finding.
     const NAMED: usize = 50;
     let named: Vec<&str> = names.iter().take(NAMED).copied().collect();

@@ -52,8 +52,10 @@ fn prelinked(id: &str, version: &str) -> CheckResult {
             digest: digest(b"header"),
             signatures: Vec::new(),
             shadowed: Vec::new(),
+            through: Vec::new(),
         }),
         source: String::new(),
+        manifest: None,
         demands: Vec::new(),
     };
     let record = Record {

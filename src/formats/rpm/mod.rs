@@ -8,6 +8,7 @@ pub mod bdb;
 pub mod files;
 pub mod header;
 pub mod ndb;
+pub mod package;
 pub mod requires;
 pub mod signature;
 pub mod sqlite;

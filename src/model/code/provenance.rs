@@ -161,6 +161,42 @@ codes! { PROVENANCE;
         "Nothing, if the pin is known. Compare `trust.d` with the one that your configuration management hands out: who is root \
          on a host can write pins there too.";
         ["docs/trust.md"]
+    ARCHIVE_SIGNATURE = "provenance/archive-signature", Integrity, High;
+        "nobody who counts has signed the list that leads to a package";
+        "An archive's `InRelease` names its indices by digest, these name the packages, and a package holds the files. All \
+         further links hold, but the list itself was altered after it was signed, carries no signature, or was signed by a key \
+         that nobody pinned: whoever made it can have made the package too. The files count no more than dpkg's own record of \
+         them.";
+        "Let apt fetch its lists anew (`apt-get update`) and scan again. If the archive is meant to be used, pin its key in \
+         `trust.d` for its packages.";
+        ["apt-secure(8)", "docs/trust.md"]
+    ARCHIVE_INDEX_ALTERED = "provenance/archive-index-altered", Integrity, Low;
+        "an index of packages is not the one that the signed list names";
+        "apt keeps the signed list of an archive and the indices that the list names by digest. This index is another one: it was \
+         altered, damaged, or apt was interrupted while it fetched new ones. Nothing in it was used.";
+        "Let apt fetch its lists anew (`apt-get update`). If it happens again, find out who writes there.";
+        ["apt-secure(8)"]
+    ARCHIVE_PACKAGE_ALTERED = "provenance/archive-package-altered", Integrity, Medium;
+        "a package file is not the one that the archive's index names";
+        "The package file bears name and version of an installed package that decides logins, and its digest is not the one in \
+         the index. It was altered or damaged, or somebody built a package of his own with the version of the distributor's. \
+         Whoever installs it anew gets what is in it, for apt takes what lies in its cache.";
+        "Remove it (`apt-get clean`), fetch the package anew, and compare what is installed with that.";
+        ["apt-secure(8)"]
+    ARCHIVE_UNSHIPPED_FILE = "provenance/unshipped-file", Integrity, High;
+        "dpkg's database gives a file to a package that does not ship it";
+        "The package itself was proved with its archive's signature, and this file is not in it, while the list of files and the \
+         digests that dpkg keeps of the package name it. The database was changed so that a file which nobody shipped has an \
+         owner and a matching digest.";
+        "Treat the database as altered: find out who put the file there, and reinstall the package.";
+        ["deb(5)", "deb-md5sums(5)"]
+    MANIFEST_UNTRUSTED = "provenance/manifest-untrusted", Integrity, Medium;
+        "a manifest of the site does not count";
+        "Files were held against a manifest that bears no signature, was changed after it was signed, is signed by a key that nobody \
+         pinned, or has come to its end, or its key has. What it says is worth no more than an unsigned record.";
+        "Sign the manifest with a key of the site, and pin that key as `[[manifest-key]]` in `trust.d`. If it was changed, find out \
+         by whom.";
+        ["docs/manifest.md"]
     HEADER_SHADOWED = "provenance/header-shadowed", Integrity, Medium;
         "rpm's database holds unsigned values in place of signed ones";
         "A header consists of the region that the vendor signed and of what was added at installation. A tag stands in both: \

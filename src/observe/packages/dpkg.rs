@@ -269,6 +269,7 @@ fn record_package(asked: &Asked<'_>, stem: &[u8], claims: &[Claim], entries: &En
             name: escape(split_stem(stem).0),
             seal: None,
             source: String::new(),
+            manifest: None,
             demands: Vec::new(),
             version: entry.map(|entry| escape(entry.version)).unwrap_or_default(),
             architecture: entry.map(|entry| escape(entry.architecture)).unwrap_or_default(),

@@ -4,19 +4,24 @@
 
 mod aliases;
 mod alternatives;
+mod archive;
 mod dpkg;
 mod elsewhere;
+mod keys;
 mod managed;
+mod manifest;
 mod out;
 mod rpm;
 mod status_d;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 
 use crate::facts::history::KeptVersion;
-use crate::facts::{FileFacts, FileTable, Look, ObservationGap, PackageFacts, Role};
+use crate::facts::{FileFacts, FileTable, KeptArchive, Look, ObservationGap, PackageFacts, Role};
 use crate::host::root::Root;
+use crate::model::manifest::Manifest;
 use crate::model::{FileKind, RootedPath, Subject, Timestamp};
 
 use aliases::Aliases;
@@ -31,27 +36,51 @@ pub struct Answer {
     pub gaps: Vec<ObservationGap>,
     /// Signed metadata of the packages that own code of the surface, if it is to be remembered.
     pub evidence: Vec<Vec<u8>>,
+    /// The files of archives that the records rest on, if they are to be remembered.
+    pub archive: KeptArchive,
 }
 
-/// The records of every file in `files` (its canonical paths), from every package database beneath `root`. `keyrings` are key
-/// files of the operator's, by name, beside those that the root holds; `remembers`: whether signed metadata is wanted too.
+/// What is at hand beside the root.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Aids<'a> {
+    /// Key files of the operator's, by name, beside those that the root holds.
+    pub keyrings: &'a [(String, Vec<u8>)],
+    /// Directories with packages and the signed lists that name them.
+    pub archives: &'a [PathBuf],
+    /// Whether what apt keeps on the root itself is passed over.
+    pub without_own_archive: bool,
+    /// Manifests of the site, each with where it was read from.
+    pub manifests: &'a [(String, Manifest)],
+    /// Where earlier scans left signed metadata, if what is found is to be remembered.
+    pub state: Option<&'a Path>,
+}
+
+/// The records of every file in `files` (its canonical paths), from every package database beneath `root`.
 #[must_use]
-pub fn observe(root: &Root, files: &FileTable, keyrings: &[(String, Vec<u8>)], remembers: bool) -> Answer {
+pub fn observe(root: &Root, files: &FileTable, aids: Aids<'_>) -> Answer {
     let mut out = Out::default();
-    let asked = Asked { remembers, ..Asked::new(root, files, keyrings, &mut out) };
+    let asked = Asked::new(root, files, aids, &mut out);
     for path in asked.paths() {
         out.facts.records.entry(path.clone()).or_default();
     }
-    for read in
-        [dpkg::observe, status_d::observe, rpm::observe, managed::observe, alternatives::observe, elsewhere::observe]
-    {
+    let readers = [
+        dpkg::observe,
+        status_d::observe,
+        archive::observe,
+        rpm::observe,
+        manifest::observe,
+        managed::observe,
+        alternatives::observe,
+        elsewhere::observe,
+    ];
+    for read in readers {
         // A parser's panic costs what that reader would have said, never the scan.
         if catch_unwind(AssertUnwindSafe(|| read(&asked, &mut out))).is_err() {
             let reason = "the content of a package database makes our reader fail: treat it as hostile".to_owned();
             out.gap(Subject::Host, reason);
         }
     }
-    Answer { facts: out.facts, gaps: out.gaps, evidence: out.evidence }
+    Answer { facts: out.facts, gaps: out.gaps, evidence: out.evidence, archive: out.archive }
 }
 
 /// A piece of signed metadata that was kept.
@@ -75,7 +104,7 @@ pub fn earlier(
 ) -> (Vec<KeptVersion>, usize) {
     // What cannot be read here was told of when the databases were asked.
     let mut out = Out::default();
-    let asked = Asked::new(root, files, keyrings, &mut out);
+    let asked = Asked::new(root, files, Aids { keyrings, ..Aids::default() }, &mut out);
     rpm::versions(&asked, kept, paths, &mut out)
 }
 
@@ -83,20 +112,23 @@ pub fn earlier(
 struct Asked<'a> {
     root: &'a Root,
     files: &'a FileTable,
-    keyrings: &'a [(String, Vec<u8>)],
-    /// Whether signed metadata is wanted as it is.
-    remembers: bool,
+    aids: Aids<'a>,
     aliases: Aliases,
     /// Files that are not there keep the path they were asked by, `/lib/…` perhaps: by their normal path.
     by_normal: BTreeMap<RootedPath, &'a RootedPath>,
 }
 
 impl<'a> Asked<'a> {
-    fn new(root: &'a Root, files: &'a FileTable, keyrings: &'a [(String, Vec<u8>)], out: &mut Out) -> Self {
+    fn new(root: &'a Root, files: &'a FileTable, aids: Aids<'a>, out: &mut Out) -> Self {
         let aliases = Aliases::observe(root, out);
         let normal = files.files.keys().map(|path| (aliases.normalise(path), path));
         let by_normal = normal.filter(|(normal, path)| normal != *path).collect();
-        Self { root, files, keyrings, remembers: false, aliases, by_normal }
+        Self { root, files, aids, aliases, by_normal }
+    }
+
+    /// Whether signed metadata is wanted as it is.
+    const fn remembers(&self) -> bool {
+        self.aids.state.is_some()
     }
 
     /// The path under which the file with this normal path was looked at.

@@ -1,7 +1,7 @@
 //! Where the readers of package databases put what they find, and the one way in which they read.
 
 use crate::facts::package::Reading;
-use crate::facts::{ObservationGap, PackageFacts};
+use crate::facts::{KeptArchive, ObservationGap, PackageFacts};
 use crate::formats::problem::Problems;
 use crate::host::root::{PathProblem, Root};
 use crate::host::snapshot::{ReadProblem, Snapshot};
@@ -14,6 +14,8 @@ pub(super) struct Out {
     pub(super) gaps: Vec<ObservationGap>,
     /// Signed metadata of packages that own code, for the state directory to keep.
     pub(super) evidence: Vec<Vec<u8>>,
+    /// Files of archives for the state directory to keep.
+    pub(super) archive: KeptArchive,
 }
 
 /// The largest file of a database that is read, in bytes; dpkg's own largest, `status`, has some 5 MB on a machine with

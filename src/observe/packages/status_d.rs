@@ -86,6 +86,7 @@ fn read_package(asked: &Asked<'_>, stanza_path: &RootedPath, out: &mut Out) -> O
             name: key.clone(),
             seal: None,
             source: String::new(),
+            manifest: None,
             demands: Vec::new(),
             version: escape(entry.version),
             architecture: escape(entry.architecture),

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::super::out::Out;
-use super::super::{Asked, Kept};
-use super::{keys, record};
+use super::super::{Asked, Kept, keys};
+use super::record;
 use crate::facts::history::KeptVersion;
 use crate::formats::rpm::files::files;
 use crate::formats::rpm::header::Header;

@@ -5,20 +5,20 @@
 
 mod database;
 mod kept;
-mod keys;
 mod record;
 
 pub(super) use kept::versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Asked;
 use super::out::{Out, path};
+use super::{Asked, keys};
 use crate::facts::package::{Database, PackageSystem, Reading, Record};
 use crate::formats::capability::FileCapabilities;
 use crate::formats::rpm::header::Header;
 use crate::host::root::PathProblem;
-use crate::model::{FileKind, RootedPath, Subject};
+use crate::host::snapshot::Snapshot;
+use crate::model::{Digest, FileKind, RootedPath, Subject};
 use crate::trust::keyring::Keyring;
 use database::{Form, OpenDatabase};
 
@@ -62,6 +62,43 @@ pub(super) fn observe(asked: &Asked<'_>, out: &mut Out) {
     keep_demands_among_themselves(out);
     capabilities(asked, out);
 }
+
+/// Records what headers that came with a manifest say of the files asked for. One counts only if some file of its is as it
+/// says: a manifest may hold several versions of a package, of which one is installed.
+pub(super) fn enclosed(asked: &Asked<'_>, headers: &[Vec<u8>], source: &RootedPath, out: &mut Out) {
+    let mut keyring = None;
+    for blob in headers {
+        let Ok(header) = Header::parse(blob) else {
+            out.gap_if(false, Subject::file(source), "a header in the manifest is damaged".to_owned());
+            continue;
+        };
+        let names: BTreeSet<&[u8]> = asked.paths().map(RootedPath::file_name).collect();
+        let Ok(files) = crate::formats::rpm::files::files(&header, &|name| names.contains(name)) else { continue };
+        let real = |path: &RootedPath| asked.path(&asked.aliases.normalise(path)).cloned();
+        let claims: Vec<_> = files.into_iter().filter_map(|file| Some((real(&file.path)?, file))).collect();
+        let is_as_recorded = |(path, file): &(RootedPath, crate::formats::rpm::files::File)| {
+            let digest = file.digest.filter(|digest| digest.algorithm().is_strong());
+            digest.is_some_and(|digest| has_digest(asked, path, digest))
+        };
+        if claims.iter().any(is_as_recorded) {
+            let keyring = keyring.get_or_insert_with(|| keys::read(asked, out));
+            record::write(&header, claims, keyring, source, out);
+        }
+    }
+}
+
+/// Whether the file at `path` has this digest; it is read again where no digest of this kind was taken.
+fn has_digest(asked: &Asked<'_>, path: &RootedPath, digest: Digest) -> bool {
+    let taken = asked.files.files.get(path).and_then(|file| file.digest(digest.algorithm()));
+    let read = || {
+        let snapshot = Snapshot::read(asked.root, path, MAX_FILE).ok()?;
+        Some(Digest::of(digest.algorithm(), snapshot.bytes()))
+    };
+    taken.copied().or_else(read) == Some(digest)
+}
+
+/// Largest file that is read again, in bytes.
+const MAX_FILE: u64 = 256 << 20;
 
 /// Of the demands only those matter whose subject was looked at too.
 fn keep_demands_among_themselves(out: &mut Out) {
@@ -191,7 +228,7 @@ impl Search<'_> {
         if !claims.is_empty() {
             let is_code = claims.iter().any(|(real, _)| self.asked.is_code(real));
             let signed = record::write(&header, claims, self.keyring, file, out);
-            if self.asked.remembers && is_code && signed {
+            if self.asked.remembers() && is_code && signed {
                 out.evidence.push(blob.to_vec());
             }
         }

@@ -48,6 +48,7 @@ pub(super) fn package(header: &Header<'_>, seal: Seal) -> Package {
         status: String::new(),
         seal: Some(seal),
         source: text(tag::SOURCE_RPM),
+        manifest: None,
         demands: requires::demands(header).iter().map(demand).collect(),
     }
 }
@@ -99,6 +100,7 @@ pub(super) fn seal(header: &Header<'_>, keyring: &Keyring) -> Seal {
         digest: Digest::of(Algorithm::Sha256, &signed),
         signatures,
         shadowed: header.shadowed().collect(),
+        through: Vec::new(),
     }
 }
 

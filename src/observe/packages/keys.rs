@@ -3,16 +3,22 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::super::Asked;
-use super::super::out::{Out, path};
+use super::Asked;
+use super::out::{Out, path};
 use crate::host::root::PathProblem;
 use crate::host::snapshot::{ReadProblem, Snapshot};
 use crate::model::text::escape;
 use crate::model::{RootedPath, Subject};
 use crate::trust::keyring::Keyring;
 
-/// Directories of keys: Red Hat's, Debian's, SUSE's.
-const PLACES: &[&str] = &["/etc/pki/rpm-gpg", "/usr/share/keyrings", "/usr/lib/rpm/gnupg/keys"];
+/// Directories of keys: Red Hat's, Debian's, SUSE's, those that an administrator gives apt.
+const PLACES: &[&str] = &[
+    "/etc/pki/rpm-gpg",
+    "/usr/share/keyrings",
+    "/usr/lib/rpm/gnupg/keys",
+    "/etc/apt/trusted.gpg.d",
+    "/etc/apt/keyrings",
+];
 /// Files read in one of them, and the largest, in bytes.
 const MAX_FILES: usize = 1000;
 const MAX_BYTES: u64 = 4 << 20;
@@ -22,7 +28,7 @@ const MAX_TOTAL: u64 = 64 << 20;
 /// All of them.
 pub(super) fn read(asked: &Asked<'_>, out: &mut Out) -> Keyring {
     let mut keyring = Keyring::default();
-    for (name, bytes) in asked.keyrings {
+    for (name, bytes) in asked.aids.keyrings {
         let unread = add(&mut keyring, name, bytes);
         if unread > 0 {
             let reason = format!("{unread} certificates in the keyring `{}` cannot be read", escape(name.as_bytes()));
