@@ -56,7 +56,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Examine this host, or an image of one
-    Scan(ScanArgs),
+    Scan(Box<ScanArgs>),
     /// Judge stored facts again, with today's knowledge and policy
     Judge(JudgeArgs),
     /// Show what any ELF file says about itself, and what our knowledge says about it

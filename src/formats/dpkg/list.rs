@@ -34,7 +34,8 @@ impl Wanted {
         wanted
     }
 
-    /// The lines of `bytes` that end in the file name of a wanted path, as they stand. Directories are not compared: on a
+    /// The lines of `bytes` that end in the file name of a wanted path, as they stand; a line that is no absolute path is none
+    /// of dpkg's. Directories are not compared: on a
     /// merged `/usr` the record may say `/lib/…` of a file in `/usr/lib/…`, and only the caller knows the root's links.
     pub fn find<'b>(&self, bytes: &'b [u8]) -> Vec<&'b [u8]> {
         let mut found = Vec::new();
@@ -45,7 +46,7 @@ impl Wanted {
             // Four bytes decide nearly every line.
             let maybe = ending(line).is_some_and(|(word, bit)| self.endings.get(word).is_some_and(|w| w & bit != 0))
                 || (self.short && has_short_name(line));
-            if maybe && self.names.contains(file_name(line)) {
+            if maybe && line.starts_with(b"/") && self.names.contains(file_name(line)) {
                 found.push(line);
             }
         }
@@ -101,6 +102,7 @@ mod tests {
             &[b"/long/way/ab", b"/other/abc", b"/ab"],
         );
         check(&[b"/etc/x"], b"/etc/x\r\n/etc/x\0\n", &[]);
+        check(&[b"/x", b"/abcd"], b"x\nabcd\n/x", &[b"/x"]);
         check(&[], b"/etc/x\n", &[]);
     }
 
