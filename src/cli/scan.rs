@@ -59,7 +59,7 @@ pub struct ScanArgs {
     /// has signed it
     #[arg(long, value_name = "FILE")]
     manifest: Vec<PathBuf>,
-    /// Pass over the packages and lists that apt keeps on the host
+    /// Pass over the packages and lists that apt keeps on the host; where it keeps many, unpacking them takes a second or two
     #[arg(long)]
     without_own_archive: bool,
     #[command(flatten)]

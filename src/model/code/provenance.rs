@@ -170,7 +170,7 @@ codes! { PROVENANCE;
         "Let apt fetch its lists anew (`apt-get update`) and scan again. If the archive is meant to be used, pin its key in \
          `trust.d` for its packages.";
         ["apt-secure(8)", "docs/trust.md"]
-    ARCHIVE_INDEX_ALTERED = "provenance/archive-index-altered", Integrity, Low;
+    ARCHIVE_INDEX_ALTERED = "provenance/archive-index-altered", Integrity, Informational;
         "an index of packages is not the one that the signed list names";
         "apt keeps the signed list of an archive and the indices that the list names by digest. This index is another one: it was \
          altered, damaged, or apt was interrupted while it fetched new ones. Nothing in it was used.";

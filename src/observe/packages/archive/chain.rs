@@ -84,6 +84,7 @@ impl<'a> Chain<'a> {
             let mut architectures: Vec<String> = wanted.keys().map(|(_, _, arch)| arch.clone()).collect();
             architectures.sort();
             architectures.dedup();
+            let held = self.broken.len();
             for (path, _, name) in place.indices(&suite, &listed, &architectures) {
                 let open = wanted.iter().filter(|(_, key)| is_open(key));
                 let names: BTreeSet<Vec<u8>> = open.map(|((name, ..), _)| name.as_bytes().to_vec()).collect();
@@ -98,6 +99,15 @@ impl<'a> Chain<'a> {
                     keep(self.asked, place, &flat_prefix(&release), "InRelease", &release.bytes, out);
                     keep(self.asked, place, &flat_prefix(&release), &index.name, &content, out);
                 }
+            }
+            // `apt-get update` puts a new list with new indices: then the old one named others.
+            let is_as_before = |release: &Release| {
+                let again = place.read_release(&release.path);
+                again.is_ok_and(|again| Digest::of(Algorithm::Sha256, again.bytes()) == release.sha256)
+            };
+            if self.broken.len() > held && !is_as_before(&release) {
+                self.broken.truncate(held);
+                unread(place, &release.path, "it was replaced while it was looked at", out);
             }
         }
     }
