@@ -11,6 +11,9 @@ use nix::sys::uio::pread;
 use super::root::{PathProblem, Root, meta};
 use crate::model::{FileKind, Meta, RootedPath};
 
+/// How often a file is read that changes while it is read.
+const TRIES: usize = 3;
+
 /// Bytes that [`Snapshot::any_part`] looks at together: they stay in the second-level cache between reading and looking.
 const PART: usize = 256 << 10;
 
@@ -61,11 +64,18 @@ impl From<PathProblem> for ReadProblem {
 
 impl Snapshot {
     /// Reads the regular file at `path` whole, if it has at most `limit` bytes. Never maps it: a mapped file that is
-    /// truncated kills the reader, one that is written to is read twice differently.
+    /// truncated kills the reader, one that is written to is read twice differently. A file that changed meanwhile is read
+    /// anew, a few times: another link to it is a change too (inode(7), `st_ctime`).
     ///
     /// # Errors
     /// As [`ReadProblem`] says.
     pub fn read(root: &Root, path: &RootedPath, limit: u64) -> Result<Self, ReadProblem> {
+        for _ in 1..TRIES {
+            match Self::from_fd(root.open_file(path)?, limit) {
+                Err(ReadProblem::Changed) => {}
+                other => return other,
+            }
+        }
         Self::from_fd(root.open_file(path)?, limit)
     }
 

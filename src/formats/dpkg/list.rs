@@ -34,8 +34,7 @@ impl Wanted {
         wanted
     }
 
-    /// The lines of `bytes` that end in the file name of a wanted path, as they stand; a line that is no absolute path is none
-    /// of dpkg's. Directories are not compared: on a
+    /// The lines of `bytes` that end in the file name of a wanted path, as they stand. Directories are not compared: on a
     /// merged `/usr` the record may say `/lib/…` of a file in `/usr/lib/…`, and only the caller knows the root's links.
     pub fn find<'b>(&self, bytes: &'b [u8]) -> Vec<&'b [u8]> {
         let mut found = Vec::new();
@@ -43,10 +42,10 @@ impl Wanted {
         for end in memchr::memchr_iter(b'\n', bytes).chain([bytes.len()]) {
             let line = bytes.get(start..end).unwrap_or_default();
             start = end.saturating_add(1);
-            // Four bytes decide nearly every line.
-            let maybe = ending(line).is_some_and(|(word, bit)| self.endings.get(word).is_some_and(|w| w & bit != 0))
+            // Four bytes decide nearly every line; where paths are told from the root on, a whole one may have fewer.
+            let maybe = ending(line).is_none_or(|(word, bit)| self.endings.get(word).is_some_and(|w| w & bit != 0))
                 || (self.short && has_short_name(line));
-            if maybe && line.starts_with(b"/") && self.names.contains(file_name(line)) {
+            if maybe && self.names.contains(file_name(line)) {
                 found.push(line);
             }
         }
@@ -93,7 +92,7 @@ mod tests {
     fn short_names_missing_line_feeds_and_odd_bytes() {
         check(&[b"/a"], b"/.\n/a", &[b"/a"]);
         check(&[b"/etc/pam.d/su"], b"/x/su\n/x/sudo\n/su", &[b"/x/su", b"/su"]);
-        check(&[b"/etc/pam.d/ssh"], b"/x/ssh\n/x/sshd\n/ssh\nssh", &[b"/x/ssh", b"/ssh"]);
+        check(&[b"/etc/pam.d/ssh"], b"/x/ssh\n/x/sshd\n/ssh\nssh", &[b"/x/ssh", b"/ssh", b"ssh"]);
         check(&[b"/a\xff"], b"/x/a\xff\n/a\n\n", &[b"/x/a\xff"]);
         check(&[b"/a"], b"", &[]);
         check(
@@ -102,7 +101,8 @@ mod tests {
             &[b"/long/way/ab", b"/other/abc", b"/ab"],
         );
         check(&[b"/etc/x"], b"/etc/x\r\n/etc/x\0\n", &[]);
-        check(&[b"/x", b"/abcd"], b"x\nabcd\n/x", &[b"/x"]);
+        check(&[b"/x", b"/abcd"], b"x\nabcd\nabc\n/x", &[b"x", b"abcd", b"/x"]);
+        check(&[b"/abc"], b"abc\nab\n\n/.\n", &[b"abc"]);
         check(&[], b"/etc/x\n", &[]);
     }
 
