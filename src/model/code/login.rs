@@ -33,7 +33,7 @@ codes! { LOGIN;
          address as text. What stands in the block has no effect.";
         "Write `*,!pattern` where everybody else is meant, `Match Address` where a network is, or remove the block.";
         ["ssh_config(5), PATTERNS", "sshd_config(5), Match"]
-    LOGIN_CONFIG_NOT_LOADED = "login/config-not-loaded", Hygiene, Low;
+    LOGIN_CONFIG_NOT_LOADED = "login/config-not-loaded", Hygiene, Informational;
         "a server runs with another configuration than the one on the disk";
         "sshd reads its files when it starts and when it is told to (SIGHUP), not when they change. The state directory shows what \
          they said when this one read them, and that is not what they say now. Both are judged: what it runs with counts until it \
