@@ -17,7 +17,7 @@ use crate::model::event::Event;
 use crate::model::text::escape;
 use crate::own::http::{Answer, Http};
 
-/// How often the same events are offered without one of them being taken or refused, before the delivery is given up for now.
+/// How often the same events are offered without one of them being taken or refused, before they are left to the next round.
 const MOST_TRIES: u32 = 4;
 
 /// First pause before that, if the receiver does not name one; it doubles.
